@@ -1,0 +1,38 @@
+// Builds what the extension ships into dist/. `--watch` rebuilds, `--production` minifies.
+import { build, context } from 'esbuild';
+import { cp, mkdir, rm } from 'node:fs/promises';
+
+const production = process.argv.includes('--production');
+const watch = process.argv.includes('--watch');
+
+/** @type {import('esbuild').BuildOptions} */
+const extension = {
+  entryPoints: { extension: 'src/extension.ts' },
+  outdir: 'dist',
+  outExtension: { '.js': '.cjs' },
+  bundle: true,
+  platform: 'node',
+  format: 'cjs',
+  target: 'node22',
+  // ssh2 requires its native parts in try/catch; what cannot be loaded is done in JavaScript.
+  external: ['vscode', 'cpu-features', '*.node'],
+  sourcemap: !production,
+  minify: production,
+  logLevel: 'info',
+};
+
+/** The Dev Containers CLI runs as a program of its own, under the editor's Node. */
+async function copyDevContainersCli() {
+  const from = 'node_modules/@devcontainers/cli';
+  const to = 'dist/devcontainers-cli';
+  await rm(to, { recursive: true, force: true });
+  await mkdir(to, { recursive: true });
+  const parts = ['package.json', 'LICENSE.txt', 'ThirdPartyNotices.txt', 'devcontainer.js', 'scripts'];
+  for (const part of parts) await cp(`${from}/${part}`, `${to}/${part}`, { recursive: true });
+  await cp(`${from}/dist/spec-node/devContainersSpecCLI.js`, `${to}/dist/spec-node/devContainersSpecCLI.js`);
+}
+
+await rm('dist', { recursive: true, force: true });
+await copyDevContainersCli();
+if (watch) await (await context(extension)).watch();
+else await build(extension);

@@ -1,0 +1,94 @@
+import { execa, ExecaError } from 'execa';
+import { CommandFailed, type Command, type RunOptions, type Runner } from './process.ts';
+import type { Logger } from './log.ts';
+
+/** How long a program may take to end by itself after SIGTERM, in milliseconds, before SIGKILL. */
+const graceMs = 5_000;
+
+/** Runs commands as child processes of this one. */
+export class ExecaRunner implements Runner {
+  readonly #log: Logger;
+  readonly #env: Readonly<Record<string, string | undefined>>;
+
+  /** @param env what every command gets on top of this process's environment */
+  constructor(log: Logger, env: Readonly<Record<string, string | undefined>> = {}) {
+    this.#log = log;
+    this.#env = env;
+  }
+
+  async run<T>(command: Command<T>, options: RunOptions = {}): Promise<T> {
+    options.signal?.throwIfAborted();
+    const started = performance.now();
+    const describe = [command.program, ...command.args].join(' ');
+    // A group of its own, so that ending the program ends what it started too.
+    const child = execa(command.program, command.args, {
+      detached: process.platform !== 'win32',
+      env: { ...this.#env, ...command.env },
+      ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
+      ...(command.input === undefined ? { stdin: 'ignore' as const } : { input: command.input }),
+      stripFinalNewline: false,
+      maxBuffer: 256 * 1024 * 1024,
+    });
+    let ended: 'abort' | 'timeout' | undefined;
+    let killTimer: NodeJS.Timeout | undefined;
+    const end = (why: 'abort' | 'timeout'): void => {
+      if (ended) return;
+      ended = why;
+      signalGroup(child.pid, 'SIGTERM');
+      killTimer = setTimeout(() => signalGroup(child.pid, 'SIGKILL'), graceMs);
+    };
+    const onAbort = (): void => end('abort');
+    options.signal?.addEventListener('abort', onAbort, { once: true });
+    const bound = setTimeout(() => end('timeout'), command.timeoutMs);
+    if (options.onLine) {
+      const onLine = options.onLine;
+      void forEachLine(child.iterable({ from: 'stdout' }), (line) => onLine(line, 'stdout'));
+      void forEachLine(child.iterable({ from: 'stderr' }), (line) => onLine(line, 'stderr'));
+    }
+    try {
+      const result = await child;
+      return command.parse(result.stdout);
+    } catch (error) {
+      if (ended === 'abort') throw options.signal?.reason;
+      if (!(error instanceof ExecaError)) throw error;
+      throw new CommandFailed({
+        program: command.program,
+        args: command.args,
+        reason:
+          ended ?? (error.exitCode !== undefined ? 'exit' : error.code === 'ENOENT' ? 'notFound' : 'spawn'),
+        exitCode: error.exitCode,
+        stdout: asText(error.stdout),
+        stderr: asText(error.stderr),
+        cause: error,
+      });
+    } finally {
+      clearTimeout(bound);
+      clearTimeout(killTimer);
+      options.signal?.removeEventListener('abort', onAbort);
+      this.#log.debug(`${describe} (${Math.round(performance.now() - started)} ms)`);
+    }
+  }
+}
+
+function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(process.platform === 'win32' ? pid : -pid, signal);
+  } catch (error) {
+    // Gone already, which is what was wanted.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+async function forEachLine(lines: AsyncIterable<unknown>, visit: (line: string) => void): Promise<void> {
+  try {
+    for await (const line of lines) visit(String(line));
+  } catch (error) {
+    // The iterable rejects with the program's own failure, which run() reports.
+    if (!(error instanceof ExecaError)) throw error;
+  }
+}
+
+function asText(output: unknown): string {
+  return typeof output === 'string' ? output : '';
+}

@@ -1,0 +1,36 @@
+import type { EnvironmentKind } from '../base/kinds.ts';
+
+/** `customizations.switchyard` with every default filled in. See product.md, "The one config". */
+export interface SwitchyardSettings {
+  readonly environment: EnvironmentKind;
+  readonly container: {
+    readonly workspace: WorkspaceMode;
+    readonly onLeave: 'keep' | 'stop' | 'pause';
+  };
+  readonly vm: VmSettings;
+  readonly sync: {
+    /** gitignore patterns, on top of the defaults. */
+    readonly ignore: readonly string[];
+    /** Paths that a guest's change does not reach unasked, on top of the defaults. */
+    readonly protect: readonly string[];
+  };
+}
+
+/** How the workspace folder gets into an environment. */
+export type WorkspaceMode = 'mount' | 'ssh';
+
+export type VmSource =
+  | { readonly type: 'image' }
+  | { readonly type: 'box'; readonly box: string; readonly version: string | undefined }
+  | { readonly type: 'vagrantfile'; readonly vagrantfile: string; readonly machine: string };
+
+export interface VmSettings {
+  readonly source: VmSource;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+  readonly provider: string;
+  readonly acceleration: 'auto' | 'kvm' | 'tcg';
+  readonly workspace: WorkspaceMode;
+  readonly onLeave: 'suspend' | 'stop' | 'keep';
+}

@@ -1,0 +1,28 @@
+import { defineConfig } from 'vitest/config';
+
+const root = new URL('..', import.meta.url).pathname;
+
+export default defineConfig({
+  root,
+  test: {
+    // Silence means that nothing ran, which must not look like success.
+    passWithNoTests: false,
+    projects: [
+      {
+        root,
+        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 10_000 },
+      },
+      {
+        root,
+        test: {
+          name: 'engines',
+          include: ['test/engines/**/*.test.ts'],
+          // Real engines on two cores: one file at a time, so that a figure means something.
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
+        },
+      },
+    ],
+  },
+});
