@@ -7,6 +7,7 @@ import type { Project } from '../config/project.ts';
 import type { WorkspaceMode } from '../config/settings.ts';
 import type { Connection } from '../connections/connection.ts';
 import type { StartHow } from '../metrics/startHistory.ts';
+import type { CarryReport } from '../sync/carrier.ts';
 
 /**
  * - `unknown`: not asked yet. `unavailable`: the engine cannot be asked; `problem` says why.
@@ -92,20 +93,6 @@ export interface OpenResult {
   readonly problem: SwitchyardError | undefined;
 }
 
-/** Carries the workspace into an environment that has no mount, and back. src/sync implements it. */
-export interface WorkspaceCarrier {
-  /**
-   * Brings both sides together over the connection: the first time everything goes up, later each
-   * side's changes go across.
-   * @throws SwitchyardError `sync.*`
-   */
-  carry(
-    request: { readonly connection: Connection; readonly guestFolder: string; readonly guestId: string },
-    progress: Progress,
-    signal: AbortSignal,
-  ): Promise<void>;
-}
-
 export interface OperationOptions {
   readonly progress: Progress;
   readonly signal: AbortSignal;
@@ -131,8 +118,8 @@ export interface Environment extends Disposable {
   open(options: OperationOptions): Promise<OpenResult>;
   /** The living connection to a running environment, opened if need be. */
   connect(signal: AbortSignal): Promise<Connection>;
-  /** Brings the workspace of both sides together now; does nothing where it is mounted. */
-  syncNow(options: OperationOptions): Promise<void>;
+  /** Brings the workspace of both sides together now; undefined where it is mounted. */
+  syncNow(options: OperationOptions): Promise<CarryReport | undefined>;
   stop(options: OperationOptions): Promise<void>;
   /** Only with `canSuspend`: a VM's memory goes to disk; a container is paused. */
   suspend(options: OperationOptions): Promise<void>;
