@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** A workspace folder that Switchyard looks after, with the config chosen for it. */
 export interface Project {
   /**
@@ -13,4 +15,12 @@ export interface Project {
   readonly configFile: string | undefined;
   /** Absolute path of this project's own folder in the extension's storage, outside the workspace. */
   readonly storage: string;
+}
+
+/**
+ * The id of the project in a folder.
+ * @param realFolder absolute path with symbolic links resolved
+ */
+export function projectId(realFolder: string): string {
+  return createHash('sha256').update(realFolder).digest('hex').slice(0, 12);
 }

@@ -22,7 +22,11 @@ export type WorkspaceMode = 'mount' | 'ssh';
 export type VmSource =
   | { readonly type: 'image' }
   | { readonly type: 'box'; readonly box: string; readonly version: string | undefined }
-  | { readonly type: 'vagrantfile'; readonly vagrantfile: string; readonly machine: string };
+  | {
+      readonly type: 'vagrantfile';
+      /** Absolute path. */ readonly vagrantfile: string;
+      readonly machine: string;
+    };
 
 export interface VmSettings {
   readonly source: VmSource;
