@@ -1,0 +1,140 @@
+import type { Disposable } from '../base/disposable.ts';
+import { Emitter } from '../base/event.ts';
+import type { EnvironmentKind, GuestKind } from '../base/kinds.ts';
+import type { Logger } from '../base/log.ts';
+import { silentProgress } from '../base/progress.ts';
+import type { StartHistory } from '../metrics/startHistory.ts';
+import type { Environment, OpenResult, OperationOptions } from './environment.ts';
+
+/** Where it is kept which environment of a project is active. */
+export interface ActiveStore {
+  get(): EnvironmentKind | undefined;
+  set(kind: EnvironmentKind): Promise<void>;
+}
+
+/** How long the environment left behind may take to stop or suspend, in milliseconds. */
+const leaveTimeoutMs = 120_000;
+
+/**
+ * One project's points: makes another environment active, and applies the leave policy to the one left.
+ * Asks nothing about kinds beyond the host having nothing to open.
+ */
+export class Switcher implements Disposable {
+  readonly environments: ReadonlyMap<GuestKind, Environment>;
+  readonly #store: ActiveStore;
+  readonly #history: StartHistory;
+  readonly #log: Logger;
+  readonly #changed = new Emitter<EnvironmentKind>();
+  readonly onDidChangeActive = this.#changed.event;
+  readonly #end = new AbortController();
+  readonly #leaving = new Set<Promise<void>>();
+
+  constructor(parts: {
+    environments: ReadonlyMap<GuestKind, Environment>;
+    store: ActiveStore;
+    history: StartHistory;
+    log: Logger;
+  }) {
+    this.environments = parts.environments;
+    this.#store = parts.store;
+    this.#history = parts.history;
+    this.#log = parts.log;
+  }
+
+  get active(): EnvironmentKind {
+    return this.#store.get() ?? 'host';
+  }
+
+  get activeEnvironment(): Environment | undefined {
+    return this.active === 'host' ? undefined : this.environments.get(this.active);
+  }
+
+  environment(kind: GuestKind): Environment {
+    const environment = this.environments.get(kind);
+    if (!environment) throw new RangeError(`This project has no environment of the kind ${kind}.`);
+    return environment;
+  }
+
+  /**
+   * What a toggle goes to: the other guest, and from the host the guest that the config names first.
+   */
+  toggleTarget(preferred: EnvironmentKind): GuestKind {
+    if (this.active === 'container') return 'vm';
+    if (this.active === 'vm') return 'container';
+    return preferred === 'vm' ? 'vm' : 'container';
+  }
+
+  /**
+   * Makes an environment active. What changed in the one that is left comes to the host first, so the
+   * next one gets it; the leave policy runs afterwards, in the background.
+   * @returns what was opened; undefined for the host
+   */
+  async switchTo(kind: EnvironmentKind, options: OperationOptions): Promise<OpenResult | undefined> {
+    const left = this.activeEnvironment;
+    if (left && left.kind !== kind) await this.#bringBack(left, options);
+    const opened = kind === 'host' ? undefined : await this.open(kind, options);
+    await this.setActive(kind);
+    if (left && left.kind !== kind) this.#leave(left);
+    return opened;
+  }
+
+  /** Opens an environment without making it active, and keeps the time of its start. */
+  async open(kind: GuestKind, options: OperationOptions): Promise<OpenResult> {
+    return this.#timed(kind, (environment) => environment.open(options));
+  }
+
+  async rebuild(kind: GuestKind, options: OperationOptions): Promise<OpenResult> {
+    return this.#timed(kind, (environment) => environment.rebuild(options));
+  }
+
+  async setActive(kind: EnvironmentKind): Promise<void> {
+    if (kind === this.active) return;
+    await this.#store.set(kind);
+    this.#changed.fire(kind);
+  }
+
+  /** Resolves when no leave policy is being applied any more. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#leaving);
+  }
+
+  dispose(): void {
+    this.#end.abort();
+    this.#changed.dispose();
+  }
+
+  async #timed(
+    kind: GuestKind,
+    work: (environment: Environment) => Promise<OpenResult>,
+  ): Promise<OpenResult> {
+    const at = new Date();
+    const began = performance.now();
+    const opened = await work(this.environment(kind));
+    if (opened.start) {
+      await this.#history.add(kind, {
+        how: opened.start.how,
+        warmCache: opened.start.warmCache,
+        durationMs: performance.now() - began,
+        at: at.toISOString(),
+      });
+    }
+    return opened;
+  }
+
+  async #bringBack(left: Environment, options: OperationOptions): Promise<void> {
+    const { state } = await left.refresh(options.signal);
+    // What is not running has nothing that its last sync did not bring; what is gone has nothing at all.
+    if (state === 'running') await left.syncNow(options);
+  }
+
+  #leave(left: Environment): void {
+    const signal = AbortSignal.any([this.#end.signal, AbortSignal.timeout(leaveTimeoutMs)]);
+    const leaving = left
+      .leave({ progress: silentProgress, signal })
+      .catch((error: unknown) => {
+        this.#log.warn(`The ${left.kind} could not be left as configured: ${String(error)}`);
+      })
+      .finally(() => this.#leaving.delete(leaving));
+    this.#leaving.add(leaving);
+  }
+}
