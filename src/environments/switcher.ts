@@ -83,8 +83,36 @@ export class Switcher implements Disposable {
     return this.#timed(kind, (environment) => environment.open(options));
   }
 
+  /** Makes it anew from the config as it is now. What changed inside comes to the host first. */
   async rebuild(kind: GuestKind, options: OperationOptions): Promise<OpenResult> {
+    await this.#bringBack(this.environment(kind), options);
     return this.#timed(kind, (environment) => environment.rebuild(options));
+  }
+
+  async stop(kind: GuestKind, options: OperationOptions): Promise<void> {
+    await this.#bringBack(this.environment(kind), options);
+    await this.environment(kind).stop(options);
+  }
+
+  async suspend(kind: GuestKind, options: OperationOptions): Promise<void> {
+    await this.#bringBack(this.environment(kind), options);
+    await this.environment(kind).suspend(options);
+  }
+
+  async restart(kind: GuestKind, options: OperationOptions): Promise<OpenResult> {
+    await this.stop(kind, options);
+    return this.open(kind, options);
+  }
+
+  /**
+   * Removes it; the host becomes active where it was the active one.
+   * @param abandon leaves behind what changed inside since the last sync, instead of bringing it back first
+   */
+  async destroy(kind: GuestKind, options: OperationOptions, abandon = false): Promise<void> {
+    const environment = this.environment(kind);
+    if (!abandon) await this.#bringBack(environment, options);
+    await environment.destroy(options);
+    if (this.active === kind) await this.setActive('host');
   }
 
   async setActive(kind: EnvironmentKind): Promise<void> {

@@ -1,0 +1,104 @@
+import * as l10n from '@vscode/l10n';
+import * as vscode from 'vscode';
+import { DisposableStore, type Disposable } from '../base/disposable.ts';
+import type { GuestKind } from '../base/kinds.ts';
+import type { EnvironmentProvider } from '../environments/environment.ts';
+import { configCommands } from './commands/configCommands.ts';
+import { lifecycleCommands } from './commands/lifecycleCommands.ts';
+import { registerCommands } from './commands/register.ts';
+import type { CommandServices } from './commands/services.ts';
+import { switchCommands } from './commands/switchCommands.ts';
+import { toolCommands } from './commands/toolCommands.ts';
+import { workCommands } from './commands/workCommands.ts';
+import { trackContextKeys } from './contextKeys.ts';
+import { ErrorReporter } from './errors.ts';
+import { ProjectMemory, projectFactory } from './model/makeProject.ts';
+import { Monitor } from './model/monitor.ts';
+import { Others } from './model/others.ts';
+import { WindowProjects } from './model/windowProjects.ts';
+import { Operations } from './operations.ts';
+import { StatusBar } from './statusBar.ts';
+import { registerTerminalProfiles } from './terminalProfiles.ts';
+import { openForTerminal, Terminals } from './terminals.ts';
+import { activeDecoration } from './tree/activeDecoration.ts';
+import { EnvironmentsTree } from './tree/environmentsTree.ts';
+
+/**
+ * Builds everything that a person sees, and keeps it in step with the window's projects.
+ * @param storage absolute path of the extension's storage
+ * @param state the window's own memory
+ */
+export function startUi(parts: {
+  providers: ReadonlyMap<GuestKind, EnvironmentProvider>;
+  storage: string;
+  state: vscode.Memento;
+  log: vscode.LogOutputChannel;
+}): Disposable {
+  const { providers, storage, state, log } = parts;
+  const ui = new DisposableStore();
+  const memory = new ProjectMemory(state);
+  const projects = ui.add(new WindowProjects(projectFactory({ providers, memory, storage, log }), log));
+  const monitor = ui.add(new Monitor(providers, log));
+  const others = ui.add(new Others(providers));
+  const errors = new ErrorReporter(log);
+  const operations = ui.add(new Operations(log, errors));
+  ui.add(operations.onDidChangeStep((environment) => monitor.setStep(environment, operations.step(environment))));
+  const open = openForTerminal(operations, errors);
+  const terminals = new Terminals(open);
+  const services: CommandServices = { projects, monitor, others, operations, errors, terminals, open, log };
+
+  ui.add(
+    registerCommands(
+      [
+        switchCommands(services),
+        lifecycleCommands(services),
+        workCommands(services),
+        configCommands(services, memory),
+        toolCommands(services),
+      ],
+      errors,
+    ),
+  );
+  ui.add(registerTerminalProfiles(projects, terminals));
+  ui.add(trackContextKeys(projects));
+  ui.add(new StatusBar(projects, monitor));
+  ui.add(showTree({ projects, monitor, others }));
+  void projects.reload();
+  return ui;
+}
+
+/** The sidebar's view; figures and lists are read only while it can be seen. */
+function showTree({ projects, monitor, others }: Pick<CommandServices, 'projects' | 'monitor' | 'others'>): Disposable {
+  const disposables = new DisposableStore();
+  const tree = disposables.add(new EnvironmentsTree(monitor, others));
+  const view = disposables.add(
+    vscode.window.createTreeView('switchyard.environments', { treeDataProvider: tree, showCollapseAll: true }),
+  );
+  disposables.add(vscode.window.registerFileDecorationProvider(activeDecoration));
+  let looking: Disposable | undefined;
+  const look = (): void => {
+    if (view.visible && !looking) {
+      looking = monitor.look();
+      void others.refreshAll();
+    } else if (!view.visible && looking) {
+      looking.dispose();
+      looking = undefined;
+    }
+  };
+  disposables.add(view.onDidChangeVisibility(look));
+  disposables.add({ dispose: () => looking?.dispose() });
+  const trust = (): void => {
+    if (vscode.workspace.isTrusted) delete view.message;
+    else view.message = l10n.t('Nothing of this folder is built or run until you trust it.');
+  };
+  disposables.add(vscode.workspace.onDidGrantWorkspaceTrust(trust));
+  trust();
+  disposables.add(
+    projects.onDidChange(() => {
+      monitor.track(projects.models);
+      tree.setProjects(projects.models);
+      look();
+    }),
+  );
+  return disposables;
+}

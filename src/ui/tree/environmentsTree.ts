@@ -1,0 +1,330 @@
+import * as l10n from '@vscode/l10n';
+import * as vscode from 'vscode';
+import { DisposableStore, type Disposable } from '../../base/disposable.ts';
+import { guestKinds, type GuestKind } from '../../base/kinds.ts';
+import type { Environment } from '../../environments/environment.ts';
+import type { Monitor } from '../model/monitor.ts';
+import type { ProjectModel } from '../model/projectModel.ts';
+import type { Others } from '../model/others.ts';
+import { activeUri } from './activeDecoration.ts';
+import type { Node } from './nodes.ts';
+import {
+  environmentRow,
+  factRows,
+  ignoredRow,
+  kindName,
+  portsRow,
+  type RowText,
+  type Snapshot,
+} from './rowText.ts';
+
+/** The view *Environments*: the projects' environments first, then the others of this computer. */
+export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposable {
+  readonly #monitor: Monitor;
+  readonly #others: Others;
+  readonly #nodes = new Map<string, Node>();
+  /** What each environment showed last; only a change of it redraws. */
+  readonly #shown = new Map<string, string>();
+  readonly #changed = new vscode.EventEmitter<Node | undefined>();
+  readonly onDidChangeTreeData = this.#changed.event;
+  readonly #disposables = new DisposableStore();
+  #models: readonly ProjectModel[] = [];
+
+  constructor(monitor: Monitor, others: Others) {
+    this.#monitor = monitor;
+    this.#others = others;
+    this.#disposables.add(monitor.onDidChange((environment) => this.#redraw(environment)));
+    this.#disposables.add(
+      others.onDidChange((kind) => {
+        const node = this.#nodes.get(othersId(kind));
+        if (node) this.#changed.fire(node);
+      }),
+    );
+  }
+
+  setProjects(models: readonly ProjectModel[]): void {
+    this.#models = models;
+    this.#nodes.clear();
+    this.#shown.clear();
+    this.#changed.fire(undefined);
+  }
+
+  getChildren(node?: Node): Node[] {
+    if (!node) return this.#roots();
+    switch (node.type) {
+      case 'project':
+        return node.model.environments.map((environment) => this.#environmentNode(node.model, environment));
+      case 'environment':
+        return this.#facts(node);
+      case 'fact':
+        return [...(node.children ?? [])];
+      case 'others':
+        return this.#others.list(node.kind).map((other) => ({ type: 'other', id: `other:${other.kind}:${other.id}`, other }));
+      case 'other':
+        return [];
+    }
+  }
+
+  getTreeItem(node: Node): vscode.TreeItem {
+    switch (node.type) {
+      case 'project':
+        return projectItem(node);
+      case 'environment':
+        return this.#environmentItem(node);
+      case 'fact':
+        return factItem(node);
+      case 'others':
+        return this.#othersItem(node);
+      case 'other':
+        return otherItem(node);
+    }
+  }
+
+  getParent(node: Node): Node | undefined {
+    if (node.type === 'fact') return node.parent;
+    if (node.type === 'environment') return this.#nodes.get(projectId(node.model));
+    if (node.type === 'other') return this.#nodes.get(othersId(node.other.kind));
+    return undefined;
+  }
+
+  dispose(): void {
+    this.#disposables.dispose();
+    this.#changed.dispose();
+  }
+
+  #roots(): Node[] {
+    // Without a project the view's welcome says what to do; it shows only where the tree is empty.
+    if (this.#models.length === 0) return [];
+    return [
+      ...this.#models.map((model) => this.#keep({ type: 'project', id: projectId(model), model })),
+      ...guestKinds.map((kind) => this.#keep({ type: 'others', id: othersId(kind), kind })),
+    ];
+  }
+
+  #keep(node: Node): Node {
+    const known = this.#nodes.get(node.id);
+    if (known) return known;
+    this.#nodes.set(node.id, node);
+    return node;
+  }
+
+  #environmentNode(model: ProjectModel, environment: Environment): Node {
+    return this.#keep({ type: 'environment', id: environmentId(environment), model, environment });
+  }
+
+  #facts(node: Extract<Node, { type: 'environment' }>): Node[] {
+    const snapshot = this.#monitor.snapshot(node.environment);
+    if (!snapshot) return [];
+    const fact = (id: string, text: RowText): Extract<Node, { type: 'fact' }> => ({
+      type: 'fact',
+      id: `${node.id}:${id}`,
+      fact: id,
+      text,
+      parent: node,
+    });
+    const nodes: Node[] = factRows(snapshot).map(({ id, text }) => fact(id, text));
+    const details = snapshot.details;
+    const ports = details && portsRow(details);
+    if (ports) nodes.push(fact('ports', ports));
+    const ignored = details && ignoredRow(details);
+    if (ignored) {
+      const parent = fact('ignored', ignored);
+      nodes.push({
+        ...parent,
+        children: details.ignored.map(({ property, reason }) => ({
+          type: 'fact',
+          id: `${parent.id}:${property}`,
+          fact: 'ignoredProperty',
+          text: { label: property, description: reason, tooltip: reason },
+          parent,
+        })),
+      });
+    }
+    return nodes;
+  }
+
+  #environmentItem(node: Extract<Node, { type: 'environment' }>): vscode.TreeItem {
+    const snapshot = this.#monitor.snapshot(node.environment);
+    const item = new vscode.TreeItem(kindName(node.environment.kind), vscode.TreeItemCollapsibleState.Collapsed);
+    item.id = node.id;
+    if (!snapshot) return item;
+    describe(item, environmentRow(snapshot));
+    item.iconPath = environmentIcon(snapshot);
+    item.resourceUri = activeUri(node.id, snapshot.active);
+    item.contextValue = contextValue('environment', snapshot);
+    if (snapshot.active) item.collapsibleState = vscode.TreeItemCollapsibleState.Expanded;
+    return item;
+  }
+
+  #othersItem(node: Extract<Node, { type: 'others' }>): vscode.TreeItem {
+    const { list, problem } = this.#others.state(node.kind);
+    const item = new vscode.TreeItem(
+      node.kind === 'container' ? l10n.t('Other containers') : l10n.t('Other virtual machines'),
+      list.length > 0 ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None,
+    );
+    item.id = node.id;
+    item.contextValue = 'others;';
+    const running = list.filter(({ state }) => state === 'running').length;
+    item.description = problem
+      ? l10n.t('not available')
+      : running > 0
+        ? l10n.t('{0}, {1} running', list.length, running)
+        : list.length === 0
+          ? l10n.t('none')
+          : String(list.length);
+    item.tooltip = problem?.message ?? `${String(item.label)}: ${item.description}`;
+    item.accessibilityInformation = { label: item.tooltip };
+    return item;
+  }
+
+  #redraw(environment: Environment): void {
+    const node = this.#nodes.get(environmentId(environment));
+    const snapshot = this.#monitor.snapshot(environment);
+    if (!node || !snapshot) return;
+    const shown = JSON.stringify([
+      environmentRow(snapshot),
+      factRows(snapshot),
+      snapshot.details?.ports,
+      snapshot.details?.ignored,
+      [...snapshot.status.capabilities],
+      snapshot.active,
+    ]);
+    if (this.#shown.get(node.id) === shown) return;
+    this.#shown.set(node.id, shown);
+    this.#changed.fire(node);
+  }
+}
+
+function projectId(model: ProjectModel): string {
+  return `project:${model.project.id}`;
+}
+
+function environmentId(environment: Environment): string {
+  return `environment:${environment.project.id}:${environment.kind}`;
+}
+
+function othersId(kind: GuestKind): string {
+  return `others:${kind}`;
+}
+
+/** A list of what it is and what can be done, for the menus' `when` clauses: `viewItem =~ /;canStop;/`. */
+function contextValue(type: string, { kind, status, step, active }: Snapshot): string {
+  const can = step === undefined ? [...status.capabilities] : [];
+  return [type, `kind-${kind}`, ...can, `state-${status.state}`, ...(active ? ['active'] : []), ''].join(';');
+}
+
+function describe(item: vscode.TreeItem, text: RowText): void {
+  item.description = text.description;
+  item.tooltip = text.tooltip;
+  item.accessibilityInformation = { label: `${text.label}. ${text.tooltip}` };
+}
+
+function projectItem({ id, model }: Extract<Node, { type: 'project' }>): vscode.TreeItem {
+  const item = new vscode.TreeItem(model.project.name, vscode.TreeItemCollapsibleState.Expanded);
+  item.id = id;
+  item.contextValue = 'project;';
+  item.tooltip = model.problem?.message ?? model.project.configFile ?? model.project.folder;
+  if (model.problem) {
+    item.description = model.problem.what.replace(/\.$/, '');
+    item.iconPath = new vscode.ThemeIcon('warning', new vscode.ThemeColor('list.warningForeground'));
+  }
+  item.accessibilityInformation = { label: l10n.t('Project {0}', model.project.name) };
+  return item;
+}
+
+const factIcons: Readonly<Record<string, string>> = {
+  problem: 'warning',
+  drift: 'diff-modified',
+  start: 'dashboard',
+  up: 'clock',
+  cpu: 'pulse',
+  memory: 'chip',
+  disk: 'database',
+  workspace: 'folder',
+  isolation: 'shield',
+  ports: 'plug',
+  ignored: 'circle-slash',
+};
+
+function factItem(node: Extract<Node, { type: 'fact' }>): vscode.TreeItem {
+  const item = new vscode.TreeItem(
+    node.text.label,
+    node.children ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None,
+  );
+  item.id = node.id;
+  item.contextValue = `fact;${node.fact};`;
+  describe(item, node.text);
+  const icon = factIcons[node.fact];
+  if (icon !== undefined) {
+    item.iconPath =
+      node.fact === 'problem'
+        ? new vscode.ThemeIcon(icon, new vscode.ThemeColor('list.warningForeground'))
+        : new vscode.ThemeIcon(icon);
+  }
+  if (node.fact === 'problem') {
+    item.command = { command: 'switchyard.showProblem', title: l10n.t('Show Problem'), arguments: [node.parent] };
+  }
+  return item;
+}
+
+function otherItem({ id, other }: Extract<Node, { type: 'other' }>): vscode.TreeItem {
+  const item = new vscode.TreeItem(other.name, vscode.TreeItemCollapsibleState.None);
+  item.id = id;
+  const state = stateName(other.state);
+  describe(item, {
+    label: other.name,
+    description: `${state} · ${other.description}`,
+    tooltip: `${other.name}: ${state}. ${other.description}`,
+  });
+  item.iconPath = stateIcon(other.state);
+  item.contextValue = ['other', ...other.capabilities, ''].join(';');
+  return item;
+}
+
+function stateName(state: Snapshot['status']['state']): string {
+  switch (state) {
+    case 'running':
+      return l10n.t('running');
+    case 'suspended':
+      return l10n.t('suspended');
+    case 'stopped':
+      return l10n.t('stopped');
+    case 'absent':
+      return l10n.t('not created yet');
+    case 'creating':
+    case 'starting':
+      return l10n.t('starting…');
+    case 'stopping':
+      return l10n.t('stopping…');
+    case 'unknown':
+    case 'unavailable':
+      return l10n.t('not available');
+  }
+}
+
+function environmentIcon({ status, step }: Snapshot): vscode.ThemeIcon {
+  if (step !== undefined) return new vscode.ThemeIcon('loading~spin');
+  if (status.problem && status.state !== 'unavailable') {
+    return new vscode.ThemeIcon('warning', new vscode.ThemeColor('list.warningForeground'));
+  }
+  return stateIcon(status.state);
+}
+
+function stateIcon(state: Snapshot['status']['state']): vscode.ThemeIcon {
+  switch (state) {
+    case 'running':
+      return new vscode.ThemeIcon('circle-filled', new vscode.ThemeColor('testing.iconPassed'));
+    case 'suspended':
+      return new vscode.ThemeIcon('debug-pause', new vscode.ThemeColor('descriptionForeground'));
+    case 'creating':
+    case 'starting':
+    case 'stopping':
+    case 'unknown':
+      return new vscode.ThemeIcon('loading~spin');
+    case 'unavailable':
+      return new vscode.ThemeIcon('error', new vscode.ThemeColor('list.errorForeground'));
+    case 'absent':
+    case 'stopped':
+      return new vscode.ThemeIcon('circle-outline', new vscode.ThemeColor('descriptionForeground'));
+  }
+}

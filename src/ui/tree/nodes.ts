@@ -1,0 +1,34 @@
+import type { GuestKind } from '../../base/kinds.ts';
+import type { Environment, OtherEnvironment } from '../../environments/environment.ts';
+import type { ProjectModel } from '../model/projectModel.ts';
+import type { RowText } from './rowText.ts';
+
+/** What stands in the tree. Each has an id that stays the same while it is the same thing. */
+export type Node =
+  | { readonly type: 'project'; readonly id: string; readonly model: ProjectModel }
+  | {
+      readonly type: 'environment';
+      readonly id: string;
+      readonly model: ProjectModel;
+      readonly environment: Environment;
+    }
+  | { readonly type: 'fact'; readonly id: string; readonly fact: string; readonly text: RowText; readonly parent: Node; readonly children?: readonly Node[] }
+  | { readonly type: 'others'; readonly id: string; readonly kind: GuestKind }
+  | { readonly type: 'other'; readonly id: string; readonly other: OtherEnvironment };
+
+/** Tells an environment's node from whatever else a command may be called with. */
+export function isEnvironmentNode(value: unknown): value is Extract<Node, { type: 'environment' }> {
+  return hasType(value, 'environment');
+}
+
+export function isOtherNode(value: unknown): value is Extract<Node, { type: 'other' }> {
+  return hasType(value, 'other');
+}
+
+export function isProjectNode(value: unknown): value is Extract<Node, { type: 'project' }> {
+  return hasType(value, 'project');
+}
+
+function hasType(value: unknown, type: Node['type']): boolean {
+  return typeof value === 'object' && value !== null && 'type' in value && value.type === type;
+}

@@ -1,0 +1,283 @@
+import * as l10n from '@vscode/l10n';
+import { formatAge, formatBytes, formatClock, formatDuration, formatPercent } from '../../base/format.ts';
+import type { GuestKind } from '../../base/kinds.ts';
+import type {
+  EnvironmentDetails,
+  EnvironmentStatus,
+  Isolation,
+  Usage,
+} from '../../environments/environment.ts';
+import type { StartHow, StartSummary } from '../../metrics/startHistory.ts';
+
+/** What a row says. Free of VS Code, so that the wording is tested as plain text. */
+export interface RowText {
+  readonly label: string;
+  /** Short: it must fit beside the label in a sidebar of 300 px. */
+  readonly description: string;
+  /** Whole sentences; also what a screen reader says after the label. */
+  readonly tooltip: string;
+}
+
+/** All that is known about an environment at one moment. */
+export interface Snapshot {
+  readonly kind: GuestKind;
+  readonly active: boolean;
+  readonly status: EnvironmentStatus;
+  readonly starts: StartSummary;
+  /** Median of the starts that would come next (resume when suspended, start when stopped). */
+  readonly expectedMs: number | undefined;
+  readonly usage: Usage | undefined;
+  readonly details: EnvironmentDetails | undefined;
+  /** The step of an operation of this window that is under way. */
+  readonly step: string | undefined;
+  readonly now: Date;
+}
+
+export function kindName(kind: GuestKind): string {
+  return kind === 'container' ? l10n.t('Container') : l10n.t('VM');
+}
+
+/** A sentence part without its full stop: rows are not sentences. */
+function withoutStop(text: string): string {
+  return text.replace(/\.$/, '');
+}
+
+/** What an environment's own row says. */
+export function environmentRow(snapshot: Snapshot): RowText {
+  const parts = environmentParts(snapshot);
+  const label = kindName(snapshot.kind);
+  const sentence = l10n.t('{0} of this project: {1}.', label, parts.join(', '));
+  const lines = [snapshot.active ? l10n.t('{0} It is the active environment.', sentence) : sentence];
+  if (snapshot.status.problem) lines.push(snapshot.status.problem.message);
+  if (snapshot.status.drifted) {
+    lines.push(l10n.t('The configuration changed since it was made. Rebuild to apply the change.'));
+  }
+  return { label, description: parts.join(' · '), tooltip: lines.join('\n\n') };
+}
+
+function environmentParts(snapshot: Snapshot): string[] {
+  const { status, usage, starts, step, expectedMs } = snapshot;
+  switch (status.state) {
+    case 'unknown':
+      return [step ?? l10n.t('looking…')];
+    case 'unavailable':
+      return [status.problem ? withoutStop(status.problem.what) : l10n.t('not available')];
+    case 'absent':
+      return [step ?? l10n.t('not created yet')];
+    case 'creating':
+      return [step ?? l10n.t('creating…')];
+    case 'starting':
+      return [step ?? l10n.t('starting…')];
+    case 'stopping':
+      return [step ?? l10n.t('stopping…')];
+    case 'stopped':
+      return [
+        step ?? l10n.t('stopped'),
+        ...(step === undefined && expectedMs !== undefined
+          ? [l10n.t('starts in about {0}', formatDuration(expectedMs))]
+          : []),
+      ];
+    case 'suspended':
+      return [
+        step ?? l10n.t('suspended'),
+        ...(step === undefined && expectedMs !== undefined
+          ? [l10n.t('wakes in about {0}', formatDuration(expectedMs))]
+          : []),
+      ];
+    case 'running':
+      return [
+        step ?? l10n.t('running'),
+        ...(starts.last ? [formatDuration(starts.last.durationMs)] : []),
+        ...(usage?.cpuPercent === undefined ? [] : [formatPercent(usage.cpuPercent)]),
+        ...(usage?.memoryBytes === undefined ? [] : [formatBytes(usage.memoryBytes)]),
+      ];
+  }
+}
+
+/** The rows below an environment, in their order; a figure that is not known has no row. */
+export function factRows(snapshot: Snapshot): { readonly id: string; readonly text: RowText }[] {
+  const { status, details, usage, starts, now } = snapshot;
+  const rows: { id: string; text: RowText }[] = [];
+  const add = (id: string, text: RowText | undefined): void => {
+    if (text) rows.push({ id, text });
+  };
+  add('problem', problemRow(status));
+  add('drift', driftRow(status));
+  add('start', startRow(starts));
+  add('up', upRow(status.startedAt, now));
+  add('cpu', cpuRow(usage));
+  add('memory', memoryRow(usage));
+  add('disk', diskRow(usage));
+  if (details) {
+    add('workspace', workspaceRow(details));
+    if (details.isolation) add('isolation', isolationRow(details.isolation));
+  }
+  return rows;
+}
+
+function problemRow({ problem, state }: EnvironmentStatus): RowText | undefined {
+  if (!problem) return undefined;
+  return {
+    label: state === 'unavailable' ? l10n.t('Not available') : l10n.t('Problem'),
+    description: withoutStop(problem.what),
+    tooltip: problem.message,
+  };
+}
+
+function driftRow({ drifted }: EnvironmentStatus): RowText | undefined {
+  if (!drifted) return undefined;
+  return {
+    label: l10n.t('Changed'),
+    description: l10n.t('rebuild to apply'),
+    tooltip: l10n.t('The configuration changed since it was made. Rebuild to apply the change.'),
+  };
+}
+
+/** "create", "start" and "resume" as a person says them. */
+export function startHowName(how: StartHow): string {
+  switch (how) {
+    case 'create':
+      return l10n.t('made new');
+    case 'start':
+      return l10n.t('started');
+    case 'resume':
+      return l10n.t('resumed');
+  }
+}
+
+export function startRow(starts: StartSummary): RowText | undefined {
+  const { last, medianMs, count, firstBuild } = starts;
+  if (!last || medianMs === undefined) return undefined;
+  const parts = [l10n.t('{0} last', formatDuration(last.durationMs))];
+  const lines = [
+    l10n.t(
+      'Last start: {0} in {1}, from the command to a terminal being ready.',
+      startHowName(last.how),
+      formatDuration(last.durationMs),
+    ),
+  ];
+  if (count > 1) {
+    parts.push(l10n.t('median {0} of {1}', formatDuration(medianMs), count));
+    lines.push(
+      l10n.t('Median of the last {0} starts of this sort: {1}.', count, formatDuration(medianMs)),
+    );
+  }
+  if (firstBuild) {
+    if (firstBuild !== last) parts.push(l10n.t('first build {0}', formatDuration(firstBuild.durationMs)));
+    lines.push(l10n.t('Made from nothing in {0}.', formatDuration(firstBuild.durationMs)));
+  }
+  return { label: l10n.t('Start'), description: parts.join(' · '), tooltip: lines.join('\n\n') };
+}
+
+function upRow(startedAt: Date | undefined, now: Date): RowText | undefined {
+  if (!startedAt) return undefined;
+  const age = formatAge(now.getTime() - startedAt.getTime());
+  return {
+    label: l10n.t('Up'),
+    description: l10n.t('{0}, since {1}', age, formatClock(startedAt, now)),
+    tooltip: l10n.t('Running since {0}.', startedAt.toLocaleString()),
+  };
+}
+
+function cpuRow(usage: Usage | undefined): RowText | undefined {
+  if (usage?.cpuPercent === undefined) return undefined;
+  const percent = formatPercent(usage.cpuPercent);
+  return {
+    label: l10n.t('CPU'),
+    description: usage.cpus === undefined ? percent : l10n.t('{0} of {1}', percent, usage.cpus),
+    tooltip:
+      usage.cpus === undefined
+        ? l10n.t('Uses {0} of its processors.', percent)
+        : l10n.t('Uses {0} of {1} processors together.', percent, usage.cpus),
+  };
+}
+
+function memoryRow(usage: Usage | undefined): RowText | undefined {
+  if (usage?.memoryBytes === undefined) return undefined;
+  const used = formatBytes(usage.memoryBytes);
+  const limit = usage.memoryLimitBytes === undefined ? undefined : formatBytes(usage.memoryLimitBytes);
+  return {
+    label: l10n.t('Memory'),
+    description: limit === undefined ? used : l10n.t('{0} of {1}', used, limit),
+    tooltip:
+      limit === undefined
+        ? l10n.t('Uses {0} of memory, without what can be dropped at once (caches).', used)
+        : l10n.t('Uses {0} of {1} of memory, without what can be dropped at once (caches).', used, limit),
+  };
+}
+
+function diskRow(usage: Usage | undefined): RowText | undefined {
+  if (usage?.diskBytes === undefined) return undefined;
+  const own = formatBytes(usage.diskBytes);
+  const base = usage.diskBaseBytes === undefined ? undefined : formatBytes(usage.diskBaseBytes);
+  return {
+    label: l10n.t('Disk'),
+    description: base === undefined ? own : l10n.t('{0} over an image of {1}', own, base),
+    tooltip:
+      base === undefined
+        ? l10n.t('Takes {0} on the disk.', own)
+        : l10n.t('Takes {0} on the disk, on top of an image of {1} that others may share.', own, base),
+  };
+}
+
+function workspaceRow(details: EnvironmentDetails): RowText {
+  const folder = details.workspaceFolder;
+  const mode = details.workspaceMode === 'mount' ? l10n.t('mounted') : l10n.t('synced over SSH');
+  return {
+    label: l10n.t('Workspace'),
+    description: mode,
+    tooltip:
+      folder === undefined
+        ? l10n.t('The workspace is {0}.', mode)
+        : l10n.t('The workspace is {0} at {1}.', mode, folder),
+  };
+}
+
+export function isolationRow(isolation: Isolation): RowText {
+  const release = isolation.kernelRelease ?? '';
+  const version = /^\d+(\.\d+)*/.exec(release)?.[0] ?? release;
+  const parts = [
+    (isolation.kernel === 'own' ? l10n.t('own kernel {0}', version) : l10n.t("host's kernel {0}", version)).trim(),
+    isolation.rootIsHostRoot ? l10n.t('root is host root') : l10n.t('root is not host root'),
+  ];
+  const lines = [
+    isolation.kernel === 'own'
+      ? l10n.t('It runs a kernel of its own: {0}.', release)
+      : l10n.t("It shares the host's kernel: {0}.", release),
+    isolation.rootIsHostRoot
+      ? l10n.t('Root inside is root on the host: what breaks out of it owns the computer.')
+      : l10n.t('Root inside is not root on the host.'),
+  ];
+  if (isolation.acceleration) {
+    const { type, reason } = isolation.acceleration;
+    parts.push(type === 'kvm' ? l10n.t('KVM') : l10n.t('emulated'));
+    lines.push(
+      type === 'kvm'
+        ? l10n.t('Its processors are virtualised by hardware (KVM). {0}', reason)
+        : l10n.t('Its processors are emulated in software (TCG), which is slow. {0}', reason),
+    );
+  }
+  return { label: l10n.t('Isolation'), description: parts.join(' · '), tooltip: lines.join('\n\n') };
+}
+
+/** The group row of the config's ports. */
+export function portsRow(details: EnvironmentDetails): RowText | undefined {
+  if (details.ports.length === 0) return undefined;
+  const list = details.ports.map(({ port, label }) => (label === undefined ? String(port) : `${port} ${label}`));
+  return {
+    label: l10n.t('Ports'),
+    description: list.join(', '),
+    tooltip: l10n.t('Ports that the configuration names: {0}.', list.join(', ')),
+  };
+}
+
+/** The group row of what this kind does not honour. */
+export function ignoredRow(details: EnvironmentDetails): RowText | undefined {
+  const { ignored } = details;
+  if (ignored.length === 0) return undefined;
+  return {
+    label: l10n.t('Ignored'),
+    description: ignored.map(({ property }) => property).join(', '),
+    tooltip: ignored.map(({ property, reason }) => `${property}: ${reason}`).join('\n\n'),
+  };
+}
