@@ -3,7 +3,12 @@ import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import type { WindowProjects } from './model/windowProjects.ts';
 
 /** What `when` and `enablement` clauses in package.json ask for. */
-type ContextKey = 'switchyard.ready' | 'switchyard.hasProject' | 'switchyard.guestActive' | 'switchyard.untrusted' | 'switchyard.severalConfigs';
+type ContextKey =
+  | 'switchyard.ready'
+  | 'switchyard.hasProject'
+  | 'switchyard.guestActive'
+  | 'switchyard.untrusted'
+  | 'switchyard.severalConfigs';
 
 /** Keeps the context keys of the window as the projects are. */
 export function trackContextKeys(projects: WindowProjects): Disposable {

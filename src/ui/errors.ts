@@ -16,7 +16,11 @@ export class ErrorReporter {
    * shown. Returns at once: the message stays as long as the person lets it.
    * @param retry runs the same command again
    */
-  report(error: unknown, what: string, options: { retry?: () => unknown; severity?: 'error' | 'warning' } = {}): void {
+  report(
+    error: unknown,
+    what: string,
+    options: { retry?: () => unknown; severity?: 'error' | 'warning' } = {},
+  ): void {
     if (isCancellation(error)) {
       this.#log.info(`${what} (cancelled)`);
       return;

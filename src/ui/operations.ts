@@ -33,19 +33,24 @@ export class Operations implements Disposable {
   /**
    * @param title says what is done, as an activity: "Opening in the container"
    * @param environment whose row shows the steps too
+   * @param quiet for work that is over before a person could read a notification
    * @returns the work's result; undefined where it failed or was cancelled, which has been told already
    */
   async run<T>(
     title: string,
     environment: Environment | undefined,
     work: (options: OperationOptions) => Promise<T>,
-    retry?: () => unknown,
+    { retry, quiet = false }: { retry?: () => unknown; quiet?: boolean } = {},
   ): Promise<T | undefined> {
     this.#log.info(title);
     const began = performance.now();
     try {
       return await vscode.window.withProgress(
-        { location: vscode.ProgressLocation.Notification, title, cancellable: true },
+        {
+          location: quiet ? vscode.ProgressLocation.Window : vscode.ProgressLocation.Notification,
+          title,
+          cancellable: true,
+        },
         async (progress, token) => {
           const cancel = new AbortController();
           const listening = token.onCancellationRequested(() => cancel.abort());

@@ -42,7 +42,9 @@ export function startUi(parts: {
   const others = ui.add(new Others(providers));
   const errors = new ErrorReporter(log);
   const operations = ui.add(new Operations(log, errors));
-  ui.add(operations.onDidChangeStep((environment) => monitor.setStep(environment, operations.step(environment))));
+  ui.add(
+    operations.onDidChangeStep((environment) => monitor.setStep(environment, operations.step(environment))),
+  );
   const open = openForTerminal(operations, errors);
   const terminals = new Terminals(open);
   const services: CommandServices = { projects, monitor, others, operations, errors, terminals, open, log };
@@ -68,11 +70,18 @@ export function startUi(parts: {
 }
 
 /** The sidebar's view; figures and lists are read only while it can be seen. */
-function showTree({ projects, monitor, others }: Pick<CommandServices, 'projects' | 'monitor' | 'others'>): Disposable {
+function showTree({
+  projects,
+  monitor,
+  others,
+}: Pick<CommandServices, 'projects' | 'monitor' | 'others'>): Disposable {
   const disposables = new DisposableStore();
   const tree = disposables.add(new EnvironmentsTree(monitor, others));
   const view = disposables.add(
-    vscode.window.createTreeView('switchyard.environments', { treeDataProvider: tree, showCollapseAll: true }),
+    vscode.window.createTreeView('switchyard.environments', {
+      treeDataProvider: tree,
+      showCollapseAll: true,
+    }),
   );
   disposables.add(vscode.window.registerFileDecorationProvider(activeDecoration));
   let looking: Disposable | undefined;

@@ -48,7 +48,9 @@ export class StatusBar implements Disposable {
     const markdown = new vscode.MarkdownString(tooltip, true);
     this.#item.tooltip = markdown;
     this.#item.accessibilityInformation = { label: accessibilityLabel, role: 'button' };
-    this.#item.backgroundColor = alarming ? new vscode.ThemeColor('statusBarItem.errorBackground') : undefined;
+    this.#item.backgroundColor = alarming
+      ? new vscode.ThemeColor('statusBarItem.errorBackground')
+      : undefined;
     this.#item.show();
   }
 

@@ -38,7 +38,9 @@ export function openForTerminal(operations: Operations, errors: ErrorReporter): 
   return async (model, kind) => {
     const environment = model.environment(kind);
     const title = l10n.t('Opening a terminal in {0} ({1})', model.project.name, environmentName(kind));
-    const opened = await operations.run(title, environment, (options) => model.switcher.open(kind, options));
+    const opened = await operations.run(title, environment, (options) => model.switcher.open(kind, options), {
+      quiet: environment.status.state === 'running',
+    });
     if (opened?.problem) errors.report(opened.problem, `${title}.`, { severity: 'warning' });
     return opened;
   };
@@ -57,7 +59,11 @@ class GuestTerminal implements vscode.Pseudoterminal {
   #process: RemoteProcess | undefined;
   #size: TerminalSize = { columns: 80, rows: 24 };
 
-  constructor(openEnvironment: () => Promise<OpenResult | undefined>, argv: readonly string[], keepOpen: boolean) {
+  constructor(
+    openEnvironment: () => Promise<OpenResult | undefined>,
+    argv: readonly string[],
+    keepOpen: boolean,
+  ) {
     this.#openEnvironment = openEnvironment;
     this.#argv = argv;
     this.#keepOpen = keepOpen;
@@ -92,7 +98,10 @@ class GuestTerminal implements vscode.Pseudoterminal {
     try {
       const opened = await this.#openEnvironment();
       // What went wrong, or that it was cancelled, has been told already.
-      if (!opened) return this.#close.fire(undefined);
+      if (!opened) {
+        this.#close.fire(undefined);
+        return;
+      }
       const process = await opened.connection.exec(
         {
           argv: this.#argv,
@@ -102,7 +111,10 @@ class GuestTerminal implements vscode.Pseudoterminal {
         },
         withDeadline(this.#end.signal, shellTimeoutMs),
       );
-      if (this.#end.signal.aborted) return process.dispose();
+      if (this.#end.signal.aborted) {
+        process.dispose();
+        return;
+      }
       this.#process = process;
       // The window may have been resized while the shell started.
       process.resize(this.#size);
@@ -114,7 +126,9 @@ class GuestTerminal implements vscode.Pseudoterminal {
       this.#finish(code, signal);
     } catch (error) {
       if (this.#end.signal.aborted) return;
-      this.#write.fire(`\r\n${toSwitchyardError(error, l10n.t('The terminal cannot be opened.')).message}\r\n`);
+      this.#write.fire(
+        `\r\n${toSwitchyardError(error, l10n.t('The terminal cannot be opened.')).message}\r\n`,
+      );
       this.#waitForKey();
     }
   }
@@ -169,7 +183,10 @@ export class Terminals {
       .show();
   }
 
-  options(model: ProjectModel, kind: EnvironmentKind): vscode.TerminalOptions | vscode.ExtensionTerminalOptions {
+  options(
+    model: ProjectModel,
+    kind: EnvironmentKind,
+  ): vscode.TerminalOptions | vscode.ExtensionTerminalOptions {
     if (kind === 'host') return { cwd: model.project.folder, name: environmentName('host') };
     return {
       name: `${model.project.name} (${environmentName(kind)})`,

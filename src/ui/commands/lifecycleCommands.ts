@@ -24,12 +24,9 @@ export function lifecycleCommands(services: CommandServices): Handlers {
     const target = await targetEnvironment(services, argument, capability, verb.title);
     if (!target) return;
     const title = verb.activity(`${target.model.project.name} · ${kindName(target.environment.kind)}`);
-    await operations.run(
-      title,
-      target.environment,
-      (options) => work(target, options),
-      () => onTarget({ type: 'environment', ...target }, capability, verb, work),
-    );
+    await operations.run(title, target.environment, (options) => work(target, options), {
+      retry: () => onTarget({ type: 'environment', ...target }, capability, verb, work),
+    });
   };
 
   const onOther = async (
@@ -61,7 +58,8 @@ export function lifecycleCommands(services: CommandServices): Handlers {
         { title: l10n.t('Start an environment'), activity: starting },
         async ({ model, environment }, options) => {
           const opened = await model.switcher.open(environment.kind, options);
-          if (opened.problem) errors.report(opened.problem, starting(model.project.name), { severity: 'warning' });
+          if (opened.problem)
+            errors.report(opened.problem, starting(model.project.name), { severity: 'warning' });
         },
       );
     },
@@ -122,7 +120,8 @@ async function destroyTarget({ model, environment }: Target, options: OperationO
     await model.switcher.destroy(environment.kind, options);
   } catch (error) {
     // What cannot be brought back is the person's to give up, never ours.
-    if (isCancellation(error) || !(error instanceof SwitchyardError) || !error.code.startsWith('sync.')) throw error;
+    if (isCancellation(error) || !(error instanceof SwitchyardError) || !error.code.startsWith('sync.'))
+      throw error;
     const anyway: vscode.MessageItem = { title: l10n.t('Destroy and Lose Changes') };
     const chosen = await vscode.window.showWarningMessage(
       l10n.t('Changes made in {0} cannot be brought back first.', name),

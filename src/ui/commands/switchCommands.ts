@@ -30,7 +30,7 @@ export function switchCommands(services: CommandServices): Handlers {
       title,
       model.environment(kind),
       (options) => model.switcher.switchTo(kind, options),
-      () => switchTo(model, kind),
+      { retry: () => switchTo(model, kind), quiet: model.environment(kind).status.state === 'running' },
     );
     if (!opened) return;
     if (opened.problem) errors.report(opened.problem, `${title}.`, { severity: 'warning' });
@@ -60,10 +60,7 @@ interface Choice extends vscode.QuickPickItem {
   readonly result?: EnvironmentKind | { readonly command: CommandId };
 }
 
-async function pickEnvironment(
-  { monitor }: CommandServices,
-  model: ProjectModel,
-): Promise<Choice['result']> {
+async function pickEnvironment({ monitor }: CommandServices, model: ProjectModel): Promise<Choice['result']> {
   const { switcher } = model;
   const active = switcher.active;
   const likely = switcher.toggleTarget(model.settings?.environment ?? 'container');
@@ -84,14 +81,15 @@ async function pickEnvironment(
     result: 'host',
   };
   const more: Choice[] = [
-    { label: l10n.t('$(terminal) Open Terminal in Environment'), result: { command: 'switchyard.openTerminal' } },
+    {
+      label: l10n.t('$(terminal) Open Terminal in Environment'),
+      result: { command: 'switchyard.openTerminal' },
+    },
     { label: l10n.t('$(gear) Open Configuration'), result: { command: 'switchyard.openConfiguration' } },
     { label: l10n.t('$(checklist) Check Requirements'), result: { command: 'switchyard.checkRequirements' } },
   ];
   // The active one stands last of its group: choosing it again changes nothing.
-  const places = [...guests, host].sort(
-    (a, b) => Number(a.result === active) - Number(b.result === active),
-  );
+  const places = [...guests, host].sort((a, b) => Number(a.result === active) - Number(b.result === active));
   const separator = (label: string): Choice => ({ label, kind: vscode.QuickPickItemKind.Separator });
   const chosen = await vscode.window.showQuickPick(
     [separator(l10n.t('switch to')), ...places, separator(l10n.t('more')), ...more],

@@ -34,8 +34,7 @@ export function requireTrust(): void {
  * @throws SwitchyardError `config.missing` where the window has none, `config.*` where its config is broken
  */
 export function targetProject(projects: WindowProjects, argument: unknown): ProjectModel {
-  const model =
-    isEnvironmentNode(argument) || isProjectNode(argument) ? argument.model : projects.current();
+  const model = isEnvironmentNode(argument) || isProjectNode(argument) ? argument.model : projects.current();
   if (!model) {
     throw new SwitchyardError({
       code: 'config.missing',

@@ -47,7 +47,10 @@ async function check(provider: EnvironmentProvider, signal: AbortSignal): Promis
   } catch (error) {
     signal.throwIfAborted();
     const { message } = toSwitchyardError(error, kindName(provider.kind));
-    return { kind: provider.kind, requirements: [{ name: kindName(provider.kind), ok: false, detail: message }] };
+    return {
+      kind: provider.kind,
+      requirements: [{ name: kindName(provider.kind), ok: false, detail: message }],
+    };
   }
 }
 
@@ -64,6 +67,8 @@ async function showRequirements(groups: readonly Group[]): Promise<void> {
   await vscode.window.showQuickPick(items, {
     title: l10n.t('Requirements'),
     placeHolder:
-      missing === 0 ? l10n.t('Everything is here: both kinds can be opened.') : l10n.t('{0} missing.', missing),
+      missing === 0
+        ? l10n.t('Everything is here: both kinds can be opened.')
+        : l10n.t('{0} missing.', missing),
   });
 }

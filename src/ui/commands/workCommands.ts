@@ -19,7 +19,8 @@ export function workCommands(services: CommandServices): Handlers {
   const place = (argument: unknown): { model: ProjectModel; kind: EnvironmentKind } => {
     const model = targetProject(projects, argument);
     if (isEnvironmentNode(argument)) return { model, kind: argument.environment.kind };
-    const named = typeof argument === 'object' && argument !== null && 'kind' in argument ? argument.kind : undefined;
+    const named =
+      typeof argument === 'object' && argument !== null && 'kind' in argument ? argument.kind : undefined;
     if (named === 'container' || named === 'vm' || named === 'host') return { model, kind: named };
     return { model, kind: model.switcher.active };
   };
@@ -35,7 +36,11 @@ export function workCommands(services: CommandServices): Handlers {
       if (kind !== 'host') requireTrust();
       const text = await vscode.window.showInputBox({
         title: l10n.t('Run Command in Environment'),
-        prompt: l10n.t('Runs in the workspace folder of {0} ({1}).', model.project.name, environmentName(kind)),
+        prompt: l10n.t(
+          'Runs in the workspace folder of {0} ({1}).',
+          model.project.name,
+          environmentName(kind),
+        ),
         placeHolder: 'npm test',
       });
       if (text) terminals.runCommand(model, kind, text);
@@ -52,7 +57,10 @@ export function workCommands(services: CommandServices): Handlers {
       if (!done) return;
       const { report } = done;
       if (!report) {
-        vscode.window.setStatusBarMessage(l10n.t('The workspace is mounted: both sides are the same.'), 5_000);
+        vscode.window.setStatusBarMessage(
+          l10n.t('The workspace is mounted: both sides are the same.'),
+          5_000,
+        );
         return;
       }
       if (report.conflicts.length > 0) {
@@ -69,7 +77,12 @@ export function workCommands(services: CommandServices): Handlers {
         return;
       }
       vscode.window.setStatusBarMessage(
-        l10n.t('In sync: {0} to {1}, {2} to the host.', report.toGuest, kindName(environment.kind), report.toHost),
+        l10n.t(
+          'In sync: {0} to {1}, {2} to the host.',
+          report.toGuest,
+          kindName(environment.kind),
+          report.toHost,
+        ),
         5_000,
       );
     },

@@ -70,7 +70,9 @@ export function projectFactory(parts: {
       settings: read.settings,
       problem: read.problem,
       configCount: found.length,
-      environments: new Map([...parts.providers].map(([kind, provider]) => [kind, provider.forProject(project)])),
+      environments: new Map(
+        [...parts.providers].map(([kind, provider]) => [kind, provider.forProject(project)]),
+      ),
       history,
       store: {
         get: () => parts.memory.active(id),

@@ -66,9 +66,7 @@ export class Monitor implements Disposable {
         );
         void this.refresh(environment);
       }
-      this.#tracking.add(
-        model.history.onDidChange((kind) => this.#changed.fire(model.environment(kind))),
-      );
+      this.#tracking.add(model.history.onDidChange((kind) => this.#changed.fire(model.environment(kind))));
       this.#tracking.add(
         model.switcher.onDidChangeActive(() => {
           for (const environment of model.environments) this.#changed.fire(environment);

@@ -8,7 +8,12 @@ import type { ProjectModel } from './projectModel.ts';
 export type ProjectFactory = (folder: vscode.WorkspaceFolder) => Promise<ProjectModel | undefined>;
 
 /** Files whose coming, going or change makes a folder's project another one. */
-const configGlobs = ['.devcontainer/devcontainer.json', '.devcontainer.json', '.devcontainer/*/devcontainer.json', 'Vagrantfile'];
+const configGlobs = [
+  '.devcontainer/devcontainer.json',
+  '.devcontainer.json',
+  '.devcontainer/*/devcontainer.json',
+  'Vagrantfile',
+];
 
 /** The projects of this window: one for each workspace folder that has a config. */
 export class WindowProjects implements Disposable {

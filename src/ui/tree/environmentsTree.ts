@@ -59,7 +59,9 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
       case 'fact':
         return [...(node.children ?? [])];
       case 'others':
-        return this.#others.list(node.kind).map((other) => ({ type: 'other', id: `other:${other.kind}:${other.id}`, other }));
+        return this.#others
+          .list(node.kind)
+          .map((other) => ({ type: 'other', id: `other:${other.kind}:${other.id}`, other }));
       case 'other':
         return [];
     }
@@ -145,7 +147,10 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
 
   #environmentItem(node: Extract<Node, { type: 'environment' }>): vscode.TreeItem {
     const snapshot = this.#monitor.snapshot(node.environment);
-    const item = new vscode.TreeItem(kindName(node.environment.kind), vscode.TreeItemCollapsibleState.Collapsed);
+    const item = new vscode.TreeItem(
+      kindName(node.environment.kind),
+      vscode.TreeItemCollapsibleState.Collapsed,
+    );
     item.id = node.id;
     if (!snapshot) return item;
     describe(item, environmentRow(snapshot));
@@ -158,8 +163,9 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
 
   #othersItem(node: Extract<Node, { type: 'others' }>): vscode.TreeItem {
     const { list, problem } = this.#others.state(node.kind);
+    const label = node.kind === 'container' ? l10n.t('Other containers') : l10n.t('Other virtual machines');
     const item = new vscode.TreeItem(
-      node.kind === 'container' ? l10n.t('Other containers') : l10n.t('Other virtual machines'),
+      label,
       list.length > 0 ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None,
     );
     item.id = node.id;
@@ -172,7 +178,7 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
         : list.length === 0
           ? l10n.t('none')
           : String(list.length);
-    item.tooltip = problem?.message ?? `${String(item.label)}: ${item.description}`;
+    item.tooltip = problem?.message ?? `${label}: ${item.description}`;
     item.accessibilityInformation = { label: item.tooltip };
     return item;
   }
@@ -262,7 +268,11 @@ function factItem(node: Extract<Node, { type: 'fact' }>): vscode.TreeItem {
         : new vscode.ThemeIcon(icon);
   }
   if (node.fact === 'problem') {
-    item.command = { command: 'switchyard.showProblem', title: l10n.t('Show Problem'), arguments: [node.parent] };
+    item.command = {
+      command: 'switchyard.showProblem',
+      title: l10n.t('Show Problem'),
+      arguments: [node.parent],
+    };
   }
   return item;
 }

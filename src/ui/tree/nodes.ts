@@ -12,7 +12,14 @@ export type Node =
       readonly model: ProjectModel;
       readonly environment: Environment;
     }
-  | { readonly type: 'fact'; readonly id: string; readonly fact: string; readonly text: RowText; readonly parent: Node; readonly children?: readonly Node[] }
+  | {
+      readonly type: 'fact';
+      readonly id: string;
+      readonly fact: string;
+      readonly text: RowText;
+      readonly parent: Node;
+      readonly children?: readonly Node[];
+    }
   | { readonly type: 'others'; readonly id: string; readonly kind: GuestKind }
   | { readonly type: 'other'; readonly id: string; readonly other: OtherEnvironment };
 

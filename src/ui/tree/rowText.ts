@@ -158,9 +158,7 @@ export function startRow(starts: StartSummary): RowText | undefined {
   ];
   if (count > 1) {
     parts.push(l10n.t('median {0} of {1}', formatDuration(medianMs), count));
-    lines.push(
-      l10n.t('Median of the last {0} starts of this sort: {1}.', count, formatDuration(medianMs)),
-    );
+    lines.push(l10n.t('Median of the last {0} starts of this sort: {1}.', count, formatDuration(medianMs)));
   }
   if (firstBuild) {
     if (firstBuild !== last) parts.push(l10n.t('first build {0}', formatDuration(firstBuild.durationMs)));
@@ -237,13 +235,20 @@ export function isolationRow(isolation: Isolation): RowText {
   const release = isolation.kernelRelease ?? '';
   const version = /^\d+(\.\d+)*/.exec(release)?.[0] ?? release;
   const parts = [
-    (isolation.kernel === 'own' ? l10n.t('own kernel {0}', version) : l10n.t("host's kernel {0}", version)).trim(),
+    (isolation.kernel === 'own'
+      ? l10n.t('own kernel {0}', version)
+      : l10n.t("host's kernel {0}", version)
+    ).trim(),
     isolation.rootIsHostRoot ? l10n.t('root is host root') : l10n.t('root is not host root'),
   ];
   const lines = [
-    isolation.kernel === 'own'
-      ? l10n.t('It runs a kernel of its own: {0}.', release)
-      : l10n.t("It shares the host's kernel: {0}.", release),
+    release === ''
+      ? isolation.kernel === 'own'
+        ? l10n.t('It runs a kernel of its own.')
+        : l10n.t("It shares the host's kernel.")
+      : isolation.kernel === 'own'
+        ? l10n.t('It runs a kernel of its own: {0}.', release)
+        : l10n.t("It shares the host's kernel: {0}.", release),
     isolation.rootIsHostRoot
       ? l10n.t('Root inside is root on the host: what breaks out of it owns the computer.')
       : l10n.t('Root inside is not root on the host.'),
@@ -263,7 +268,9 @@ export function isolationRow(isolation: Isolation): RowText {
 /** The group row of the config's ports. */
 export function portsRow(details: EnvironmentDetails): RowText | undefined {
   if (details.ports.length === 0) return undefined;
-  const list = details.ports.map(({ port, label }) => (label === undefined ? String(port) : `${port} ${label}`));
+  const list = details.ports.map(({ port, label }) =>
+    label === undefined ? String(port) : `${port} ${label}`,
+  );
   return {
     label: l10n.t('Ports'),
     description: list.join(', '),
