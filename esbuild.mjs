@@ -7,7 +7,7 @@ const watch = process.argv.includes('--watch');
 
 /** @type {import('esbuild').BuildOptions} */
 const extension = {
-  entryPoints: { extension: 'src/extension.ts' },
+  entryPoints: { extension: 'src/extension.ts', 'sync/hostWorker': 'src/sync/host/hostWorker.ts' },
   outdir: 'dist',
   outExtension: { '.js': '.cjs' },
   bundle: true,
@@ -16,6 +16,8 @@ const extension = {
   target: 'node22',
   // ssh2 requires its native parts in try/catch; what cannot be loaded is done in JavaScript.
   external: ['vscode', 'cpu-features', '*.node'],
+  // How code knows that it runs in the bundle (src/sync/files.ts).
+  define: { 'import.meta.url': 'undefined' },
   sourcemap: !production,
   minify: production,
   logLevel: 'info',
@@ -32,7 +34,14 @@ async function copyDevContainersCli() {
   await cp(`${from}/dist/spec-node/devContainersSpecCLI.js`, `${to}/dist/spec-node/devContainersSpecCLI.js`);
 }
 
+/** The sync's agents are fed to an interpreter in the guest as they are. */
+async function copyAgents() {
+  await mkdir('dist/sync', { recursive: true });
+  await cp('src/sync/guest/agent.py', 'dist/sync/agent.py');
+}
+
 await rm('dist', { recursive: true, force: true });
 await copyDevContainersCli();
+await copyAgents();
 if (watch) await (await context(extension)).watch();
 else await build(extension);

@@ -1,0 +1,282 @@
+import { createHash, type Hash } from 'node:crypto';
+import type { Disposable } from '../../base/disposable.ts';
+import { BadRecord, readRecord, readRecords, sizeOf, type Entry } from '../entry.ts';
+import type { BytePath } from '../path.ts';
+import type { Rule } from '../patterns.ts';
+import { inSlices } from '../slices.ts';
+import type { Operation, Outcome, ReadAnswer, Refusal, ScanResult, Side, SideIdentity } from '../side.ts';
+import type { AgentClient } from './agentClient.ts';
+import { ProtocolError, protocolVersion, type Field } from './protocol.ts';
+
+/** How many bytes of operations go in one request. */
+const batchBytes = 2 * 1024 * 1024;
+const batchCount = 500;
+
+const refusals: readonly string[] = ['stale', 'notEmpty', 'noSpace', 'denied', 'failed'] satisfies Refusal[];
+
+/** What an agent says of itself at the start. */
+export interface Hello {
+  readonly agent: string;
+  readonly identity: SideIdentity;
+  /** Absolute path of the folder in the guest where staged things lie. */
+  readonly staging: string;
+  readonly hasTar: boolean;
+}
+
+/** The guest's workspace folder, through an agent that speaks frames. Trusts nothing it is told. */
+export class AgentSide implements Side, Disposable {
+  readonly name = 'guest';
+  readonly hello: Hello;
+  readonly client: AgentClient;
+  readonly #hashes = new Map<BytePath, { hash: Hash; upTo: number; print: string }>();
+
+  private constructor(client: AgentClient, hello: Hello) {
+    this.client = client;
+    this.hello = hello;
+  }
+
+  get identity(): SideIdentity {
+    return this.hello.identity;
+  }
+
+  /** @throws AgentFault, AgentLost */
+  static async open(
+    client: AgentClient,
+    folder: { readonly path: string; readonly key: string; readonly trashBytes: number },
+    signal: AbortSignal,
+  ): Promise<AgentSide> {
+    const fields = await client.ask(
+      'hello',
+      [String(protocolVersion), Buffer.from(folder.path), folder.key, String(folder.trashBytes)],
+      signal,
+    );
+    const [version, agent, root, boot, staging, tar] = fields.map((field) => field.toString('latin1'));
+    if (version !== String(protocolVersion)) {
+      throw new ProtocolError(`The agent speaks version ${version ?? 'none'}.`);
+    }
+    return new AgentSide(client, {
+      agent: agent ?? '',
+      identity: { root: root ?? '', boot: boot ?? '' },
+      staging: Buffer.from(staging ?? '', 'latin1').toString('utf8'),
+      hasTar: tar === '1',
+    });
+  }
+
+  async scan(rules: readonly Rule[], signal: AbortSignal): Promise<ScanResult> {
+    const fields = rules.flatMap((rule) => [ruleFlags(rule), rule.expression]);
+    return this.#scan('scan', fields, signal);
+  }
+
+  async #scan(
+    request: 'scan' | 'scanStage',
+    fields: readonly Field[],
+    signal: AbortSignal,
+  ): Promise<ScanResult> {
+    const chunks: Buffer[] = [];
+    const [count] = await this.client.ask(request, fields, signal, (part) => chunks.push(...part));
+    const entries = new Map<BytePath, Entry>();
+    let seen = 0;
+    for (const chunk of chunks) {
+      seen += await inSlices(
+        readRecords(chunk, (at, entry) => entries.set(at, entry)),
+        signal,
+      );
+    }
+    if (String(seen) !== count?.toString() || entries.size !== seen) {
+      throw new BadRecord(`A scan of ${seen} records that should have ${count?.toString() ?? 'none'}.`);
+    }
+    return { entries };
+  }
+
+  async stat(paths: readonly BytePath[], signal: AbortSignal): Promise<(Entry | undefined)[]> {
+    const fields = await this.client.ask('stat', paths, signal);
+    return paths.map((path, index) => {
+      const [print = '', target = ''] = text(fields, index * 2, 2);
+      return print === '' ? undefined : { ...readRecord(print, path, target), racy: true };
+    });
+  }
+
+  async hash(
+    paths: readonly BytePath[],
+    signal: AbortSignal,
+  ): Promise<({ entry: Entry; hash: string } | undefined)[]> {
+    const fields = await this.client.ask('hash', paths, signal);
+    return paths.map((path, index) => {
+      const [print = '', hash = ''] = text(fields, index * 2, 2);
+      if (print === '') return undefined;
+      if (!/^[0-9a-f]{64}$/.test(hash)) throw new BadRecord('A hash that is none.');
+      return { entry: readRecord(print, path, ''), hash };
+    });
+  }
+
+  async read(paths: readonly BytePath[], signal: AbortSignal): Promise<ReadAnswer[]> {
+    const found: ReadAnswer[] = [];
+    await this.client.ask('read', paths, signal, ([print, data]) => {
+      const path = paths[found.length];
+      if (path === undefined || !print || !data) throw new BadRecord('More was read than asked for.');
+      found.push(whole(path, print, data));
+    });
+    if (found.length !== paths.length) throw new BadRecord('Less was read than asked for.');
+    return found;
+  }
+
+  async readPiece(
+    request: { path: BytePath; print: string; offset: number },
+    signal: AbortSignal,
+  ): Promise<ReadAnswer> {
+    const { path, print, offset } = request;
+    const fields = await this.client.ask(
+      'readPiece',
+      [path, print, String(offset), String(1024 * 1024)],
+      signal,
+    );
+    const found = fields[0]?.toString('latin1') ?? '';
+    if (found === '') return undefined;
+    const entry = readRecord(found, path, '');
+    const data = fields[1] ?? Buffer.alloc(0);
+    const size = sizeOf(entry);
+    const end = offset + data.length;
+    if (entry.print !== print || end > size || (data.length === 0 && end < size)) {
+      throw new BadRecord('A piece of another file.');
+    }
+    return { entry, data, hash: this.#hashPiece(path, print, offset, data, end === size) };
+  }
+
+  async staged(id: string, signal: AbortSignal): Promise<number> {
+    return Number((await this.client.ask('staged', [id], signal))[0]?.toString());
+  }
+
+  async stage(id: string, offset: number, data: Uint8Array, signal: AbortSignal): Promise<void> {
+    await this.client.ready();
+    await this.client.ask('stage', [id, String(offset), data], signal);
+  }
+
+  async apply(operations: readonly Operation[], signal: AbortSignal): Promise<Outcome[]> {
+    const batches: Promise<Outcome[]>[] = [];
+    for (let at = 0; at < operations.length;) {
+      let bytes = 0;
+      let end = at;
+      while (end < operations.length && end - at < batchCount && bytes < batchBytes) {
+        const operation = operations[end];
+        if (operation?.do === 'file' && 'data' in operation.content) bytes += operation.content.data.length;
+        end += 1;
+      }
+      await this.client.ready();
+      batches.push(this.#apply(operations.slice(at, end), signal));
+      at = end;
+    }
+    return (await Promise.all(batches)).flat();
+  }
+
+  async settle(signal: AbortSignal): Promise<void> {
+    await this.client.ask('settle', [], signal);
+  }
+
+  /** Makes a staging folder for a stream; answers its absolute path. */
+  async makeStage(id: string, signal: AbortSignal): Promise<string> {
+    await this.client.ask('makeStage', [id], signal);
+    return `${this.hello.staging}/${id}`;
+  }
+
+  async scanStage(id: string, signal: AbortSignal): Promise<ScanResult> {
+    return this.#scan('scanStage', [id], signal);
+  }
+
+  /**
+   * Moves everything staged, but for `leaveOut`, to where nothing is. Answers what did not just move
+   * along with its folder: the new entry, or undefined for what found its path taken.
+   */
+  async adoptStage(
+    id: string,
+    leaveOut: readonly BytePath[],
+    signal: AbortSignal,
+  ): Promise<Map<BytePath, Entry | undefined>> {
+    const fields = await this.client.ask('adoptStage', [id, ...leaveOut], signal);
+    const found = new Map<BytePath, Entry | undefined>();
+    for (let at = 0; at < fields.length; at += 2) {
+      const [path = '', print = ''] = text(fields, at, 2);
+      found.set(path, print === '' ? undefined : { ...readRecord(print, path, '.'), racy: true });
+    }
+    return found;
+  }
+
+  dispose(): void {
+    this.client.dispose();
+  }
+
+  async #apply(operations: readonly Operation[], signal: AbortSignal): Promise<Outcome[]> {
+    const fields = await this.client.ask('apply', operations.flatMap(encodeOperation), signal);
+    return operations.map((operation, index): Outcome => {
+      const [status = '', print = '', target = ''] = text(fields, index * 3, 3);
+      if (status === 'ok') {
+        const path = operation.do === 'move' ? operation.to : operation.path;
+        return {
+          done: true,
+          entry: print === '' ? undefined : { ...readRecord(print, path, target), racy: true },
+        };
+      }
+      if (!refusals.includes(status)) throw new BadRecord(`${JSON.stringify(status)} is no outcome.`);
+      return { done: false, why: status as Refusal, message: Buffer.from(print, 'latin1').toString('utf8') };
+    });
+  }
+
+  #hashPiece(
+    path: BytePath,
+    print: string,
+    offset: number,
+    data: Uint8Array,
+    last: boolean,
+  ): string | undefined {
+    const known = this.#hashes.get(path);
+    this.#hashes.delete(path);
+    const fits = offset === 0 || (known?.upTo === offset && known.print === print);
+    // Resumed in the middle: whoever puts the pieces together hashes them.
+    if (!fits) return undefined;
+    const hash = (offset === 0 ? createHash('sha256') : known?.hash)?.update(data);
+    if (last) return hash?.digest('hex');
+    if (hash) this.#hashes.set(path, { hash, upTo: offset + data.length, print });
+    return undefined;
+  }
+}
+
+function whole(path: BytePath, print: Buffer, data: Buffer): ReadAnswer {
+  if (print.length === 0) return undefined;
+  const entry = readRecord(print.toString('latin1'), path, '');
+  if (data.length !== sizeOf(entry)) throw new BadRecord('A file of another size than it says.');
+  return { entry, data, hash: createHash('sha256').update(data).digest('hex') };
+}
+
+export function ruleFlags(rule: Rule): string {
+  return `${rule.negated ? 'n' : ''}${rule.folderOnly ? 'd' : ''}${rule.byName ? 'b' : ''}`;
+}
+
+function text(fields: readonly Buffer[], from: number, count: number): string[] {
+  if (from + count > fields.length) throw new BadRecord('An answer with too few fields.');
+  return fields.slice(from, from + count).map((field) => field.toString('latin1'));
+}
+
+function encodeOperation(operation: Operation): Field[] {
+  switch (operation.do) {
+    case 'folder':
+      return ['folder', operation.path, '-', '', '', ''];
+    case 'file': {
+      const { content } = operation;
+      return [
+        'file',
+        operation.path,
+        operation.expect,
+        operation.executable ? '1' : '0',
+        'data' in content ? 'data' : content.staged,
+        'data' in content ? content.data : String(content.size),
+      ];
+    }
+    case 'link':
+      return ['link', operation.path, operation.expect, operation.target, '', ''];
+    case 'mode':
+      return ['mode', operation.path, operation.expect, operation.executable ? '1' : '0', '', ''];
+    case 'remove':
+      return ['remove', operation.path, operation.expect, '', '', ''];
+    case 'move':
+      return ['move', operation.path, operation.expect, operation.to, '', ''];
+  }
+}

@@ -1,0 +1,70 @@
+import { randomBytes } from 'node:crypto';
+import { withDeadline } from '../../base/abort.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Connection } from '../../connections/connection.ts';
+import { AgentClient, AgentFault } from './agentClient.ts';
+import { AgentSide } from './agentSide.ts';
+import { agentScript } from '../files.ts';
+
+/** Reads the agent from standard input, exactly its bytes, greets and runs it. */
+const bootPython = `import os,sys
+n=int(sys.argv[2]);c=b''
+while len(c)<n:
+ d=os.read(0,n-len(c))
+ if not d:sys.exit(0)
+ c+=d
+os.write(1,sys.argv[1].encode()+b'\\n')
+exec(compile(c,'switchyard-agent','exec'))`;
+
+/** How long, in milliseconds, an agent may take to start and say who it is. */
+const startMs = 30_000;
+
+interface Interpreter {
+  readonly name: string;
+  readonly script: string;
+  argv(greeting: string, size: number): string[];
+}
+
+const interpreters: readonly Interpreter[] = [
+  {
+    name: 'python3',
+    script: 'agent.py',
+    argv: (greeting, size) => ['python3', '-IS', '-c', bootPython, greeting, String(size)],
+  },
+];
+
+/**
+ * Starts the agent in the guest with whatever the guest has, and opens the workspace folder with it.
+ * Nothing is installed: the agent is fed to the interpreter's standard input.
+ * @throws AgentFault where the folder cannot be used; Error where the guest can run no agent
+ */
+export async function startAgent(
+  connection: Connection,
+  folder: { readonly path: string; readonly key: string; readonly trashBytes: number },
+  log: Logger,
+  signal: AbortSignal,
+): Promise<AgentSide> {
+  const troubles: unknown[] = [];
+  for (const interpreter of interpreters) {
+    const script = await agentScript(interpreter.script);
+    const bounded = withDeadline(signal, startMs);
+    const greeting = `switchyard-${randomBytes(16).toString('hex')}`;
+    const process = await connection.exec(
+      { argv: interpreter.argv(greeting, script.length), cwd: '/' },
+      bounded,
+    );
+    const client = new AgentClient(process, greeting);
+    try {
+      process.stdin.write(script);
+      const side = await AgentSide.open(client, folder, bounded);
+      log.debug(`Sync agent: ${side.hello.agent} on ${connection.description}`);
+      return side;
+    } catch (error) {
+      client.dispose();
+      if (error instanceof AgentFault || signal.aborted) throw error;
+      log.debug(`No sync agent with ${interpreter.name}: ${String(error)}`);
+      troubles.push(error);
+    }
+  }
+  throw new AggregateError(troubles, 'No program for the sync agent runs in the guest.');
+}

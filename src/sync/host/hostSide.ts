@@ -1,0 +1,134 @@
+import { Worker } from 'node:worker_threads';
+import type { Disposable } from '../../base/disposable.ts';
+import { abortable } from '../../base/abort.ts';
+import { readRecords, type Entry } from '../entry.ts';
+import type { BytePath } from '../path.ts';
+import type { Rule } from '../patterns.ts';
+import type { Operation, Outcome, ReadAnswer, ScanResult, Side, SideIdentity } from '../side.ts';
+import { workerFile } from '../files.ts';
+import { inSlices } from '../slices.ts';
+import type { HostFolders } from './hostTree.ts';
+import type { HostAnswer, HostRequest } from './hostWorker.ts';
+
+/** The workspace folder on the host, worked on by a thread of its own. */
+export class HostSide implements Side, Disposable {
+  readonly name = 'host';
+  readonly identity: SideIdentity;
+  readonly #worker: Worker;
+  readonly #waiting: Waiting;
+  /** Written since the last `settle`. */
+  readonly #unsettled = new Set<BytePath>();
+
+  private constructor(worker: Worker, waiting: Waiting, identity: SideIdentity) {
+    this.#worker = worker;
+    this.#waiting = waiting;
+    this.identity = identity;
+  }
+
+  /** @throws Error where the workspace folder is no folder */
+  static async open(folders: HostFolders, signal: AbortSignal): Promise<HostSide> {
+    const worker = new Worker(workerFile(), { workerData: folders });
+    const waiting = new Waiting(worker);
+    try {
+      const root = (await waiting.ask({ call: 'identity' }, signal)) as string | undefined;
+      if (root === undefined) throw new Error(`${folders.root} is no folder.`);
+      await waiting.ask({ call: 'clean' }, signal);
+      return new HostSide(worker, waiting, { root, boot: '' });
+    } catch (error) {
+      await worker.terminate();
+      throw error;
+    }
+  }
+
+  async scan(rules: readonly Rule[], signal: AbortSignal): Promise<ScanResult> {
+    const records = (await this.#waiting.ask({ call: 'scan', rules }, signal)) as Uint8Array;
+    const entries = new Map<BytePath, Entry>();
+    const data = Buffer.from(records.buffer, records.byteOffset, records.byteLength);
+    await inSlices(
+      readRecords(data, (at, entry) => entries.set(at, entry)),
+      signal,
+    );
+    return { entries };
+  }
+
+  async stat(paths: readonly BytePath[], signal: AbortSignal): Promise<(Entry | undefined)[]> {
+    return (await this.#waiting.ask({ call: 'stat', paths }, signal)) as (Entry | undefined)[];
+  }
+
+  async hash(
+    paths: readonly BytePath[],
+    signal: AbortSignal,
+  ): Promise<({ entry: Entry; hash: string } | undefined)[]> {
+    return (await this.#waiting.ask({ call: 'hash', paths }, signal)) as (
+      { entry: Entry; hash: string } | undefined
+    )[];
+  }
+
+  async read(paths: readonly BytePath[], signal: AbortSignal): Promise<ReadAnswer[]> {
+    return (await this.#waiting.ask({ call: 'read', paths }, signal)) as ReadAnswer[];
+  }
+
+  async readPiece(
+    request: { path: BytePath; print: string; offset: number },
+    signal: AbortSignal,
+  ): Promise<ReadAnswer> {
+    return (await this.#waiting.ask({ call: 'readPiece', ...request }, signal)) as ReadAnswer;
+  }
+
+  async staged(id: string, signal: AbortSignal): Promise<number> {
+    return (await this.#waiting.ask({ call: 'staged', id }, signal)) as number;
+  }
+
+  async stage(id: string, offset: number, data: Uint8Array, signal: AbortSignal): Promise<void> {
+    await this.#waiting.ask({ call: 'stage', id, offset, data }, signal);
+  }
+
+  async apply(operations: readonly Operation[], signal: AbortSignal): Promise<Outcome[]> {
+    for (const operation of operations) if (operation.do === 'file') this.#unsettled.add(operation.path);
+    return (await this.#waiting.ask({ call: 'apply', operations }, signal)) as Outcome[];
+  }
+
+  async settle(signal: AbortSignal): Promise<void> {
+    const paths = [...this.#unsettled];
+    this.#unsettled.clear();
+    await this.#waiting.ask({ call: 'settle', paths }, signal);
+  }
+
+  dispose(): void {
+    void this.#worker.terminate();
+  }
+}
+
+/** Matches answers to questions. */
+class Waiting {
+  readonly #worker: Worker;
+  readonly #open = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+  #next = 1;
+  #ended: Error | undefined;
+
+  constructor(worker: Worker) {
+    this.#worker = worker;
+    worker.on('message', (answer: HostAnswer) => {
+      const waiting = this.#open.get(answer.id);
+      this.#open.delete(answer.id);
+      if (answer.error) waiting?.reject(answer.error);
+      else waiting?.resolve(answer.value);
+    });
+    worker.on('error', (error) => this.#end(error));
+    worker.on('exit', () => this.#end(new Error('The worker of the sync ended.')));
+  }
+
+  ask(request: HostRequest, signal: AbortSignal): Promise<unknown> {
+    if (this.#ended) return Promise.reject(this.#ended);
+    const id = this.#next++;
+    const answer = new Promise<unknown>((resolve, reject) => this.#open.set(id, { resolve, reject }));
+    this.#worker.postMessage({ id, request });
+    return abortable(answer, signal);
+  }
+
+  #end(error: Error): void {
+    this.#ended ??= error;
+    for (const { reject } of this.#open.values()) reject(this.#ended);
+    this.#open.clear();
+  }
+}

@@ -1,0 +1,167 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { nameOf, toBuffer, toText, type BytePath } from '../path.ts';
+import { printCore } from '../entry.ts';
+import { printOf } from './hostTree.ts';
+
+/** Something in the trash, right after it came there. */
+export interface Trashed {
+  /** Whether it is what was meant to go: the same inode, unchanged. */
+  holds(print: string): boolean;
+  /** Takes it out of the trash again without a trace; where it came from holds it still. */
+  forget(): void;
+  /** Back to `to`, unless something is there by now: then it stays in the trash. */
+  putBack(to: Buffer): void;
+}
+
+/** One thing in a trash. */
+export interface TrashItem {
+  /** Relative to the workspace, for people. */
+  readonly path: string;
+  readonly deletedAt: Date;
+  /** Absolute path in the trash. */
+  readonly file: string;
+}
+
+/**
+ * What the sync replaced or deleted on the host, one folder each: `<time>-<n>/<name>`, with the path it
+ * had in `<time>-<n>/.path`. The oldest go when the trash is fuller than its bound.
+ */
+export class HostTrash {
+  readonly #folder: string;
+  readonly #limit: number;
+  #count = 0;
+  #used: number | undefined;
+
+  constructor(folder: string, limitBytes: number) {
+    this.#folder = folder;
+    this.#limit = limitBytes;
+    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+
+  /** Keeps the file as well under its path, for what is about to replace it. */
+  keep(from: Buffer, at: BytePath, why: string): Trashed {
+    const to = this.#room(at, why);
+    try {
+      fs.linkSync(from, to);
+    } catch (error) {
+      if (!isCopyable(error)) throw error;
+      copy(from, to);
+      return new InTrash(to, true);
+    }
+    return this.#counted(new InTrash(to, false), to);
+  }
+
+  /** Moves the file here. */
+  take(from: Buffer, at: BytePath, why: string): Trashed {
+    const to = this.#room(at, why);
+    try {
+      fs.renameSync(from, to);
+      return this.#counted(new InTrash(to, false), to);
+    } catch (error) {
+      if (!isCopyable(error)) throw error;
+    }
+    // Another file system: a copy, and the original goes only if it is what was copied.
+    const before = printOf(fs.lstatSync(from, { bigint: true }));
+    copy(from, to);
+    if (printOf(fs.lstatSync(from, { bigint: true })) === before) fs.unlinkSync(from);
+    return this.#counted(new InTrash(to, true), to);
+  }
+
+  #counted(item: InTrash, file: Buffer): InTrash {
+    this.#used = (this.#used ?? this.#measure()) + fs.lstatSync(file).size;
+    if (this.#used > this.#limit) this.#prune();
+    return item;
+  }
+
+  #room(at: BytePath, why: string): Buffer {
+    for (;;) {
+      this.#count += 1;
+      const folder = path.join(this.#folder, `${Date.now()}-${String(this.#count).padStart(6, '0')}`);
+      try {
+        fs.mkdirSync(folder, { mode: 0o700 });
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'EEXIST') continue;
+        throw error;
+      }
+      fs.writeFileSync(path.join(folder, '.path'), `${why}\n${toText(at)}\n`);
+      return Buffer.concat([Buffer.from(`${folder}/`), toBuffer(nameOf(at))]);
+    }
+  }
+
+  #measure(): number {
+    return this.#items().reduce((sum, item) => sum + item.bytes, 0);
+  }
+
+  #prune(): void {
+    let used = this.#measure();
+    for (const item of this.#items()) {
+      if (used <= this.#limit) break;
+      fs.rmSync(item.folder, { recursive: true });
+      used -= item.bytes;
+    }
+    this.#used = used;
+  }
+
+  /** Oldest first. */
+  #items(): { folder: string; bytes: number }[] {
+    return fs
+      .readdirSync(this.#folder)
+      .sort()
+      .map((name) => {
+        const folder = path.join(this.#folder, name);
+        const files = fs.readdirSync(Buffer.from(folder), { encoding: 'buffer' });
+        const bytes = files.reduce(
+          (sum, file) => sum + fs.lstatSync(Buffer.concat([Buffer.from(`${folder}/`), file])).size,
+          0,
+        );
+        return { folder, bytes };
+      });
+  }
+}
+
+class InTrash implements Trashed {
+  readonly #file: Buffer;
+  readonly #copied: boolean;
+
+  constructor(file: Buffer, copied: boolean) {
+    this.#file = file;
+    this.#copied = copied;
+  }
+
+  holds(print: string): boolean {
+    // A copy was checked while it was made.
+    if (this.#copied) return true;
+    return printCore(printOf(fs.lstatSync(this.#file, { bigint: true }))) === printCore(print);
+  }
+
+  forget(): void {
+    fs.unlinkSync(this.#file);
+  }
+
+  putBack(to: Buffer): void {
+    if (this.#copied) return;
+    try {
+      fs.linkSync(this.#file, to);
+      fs.unlinkSync(this.#file);
+    } catch (error) {
+      // Something is there by now, and both are kept: that one in the tree, this one here.
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
+}
+
+/** True for what a hard link or rename cannot do between two file systems, or on a simple one. */
+function isCopyable(error: unknown): boolean {
+  return ['EXDEV', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS'].includes(
+    (error as NodeJS.ErrnoException).code ?? '',
+  );
+}
+
+function copy(from: Buffer, to: Buffer): void {
+  if (fs.lstatSync(from).isSymbolicLink()) {
+    fs.symlinkSync(fs.readlinkSync(from, { encoding: 'buffer' }), to);
+  } else {
+    fs.copyFileSync(from, to, fs.constants.COPYFILE_EXCL);
+  }
+}

@@ -1,0 +1,428 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { createHash, randomBytes } from 'node:crypto';
+import { racyNs, typeOf, writeRecord, type Entry } from '../entry.ts';
+import { ancestorsOf, linkEscapes, nameOf, pathFault, toBuffer, type BytePath } from '../path.ts';
+import type { PathRules } from '../patterns.ts';
+import { wholeFileBytes, type Operation, type Outcome, type Refusal } from '../side.ts';
+import { HostTrash } from './hostTrash.ts';
+
+/** Where a host tree keeps what is not the workspace. All absolute paths. */
+export interface HostFolders {
+  /** The workspace folder. */
+  readonly root: string;
+  /** For files under way; emptied at the start. On the workspace's file system where that can be. */
+  readonly staging: string;
+  readonly trash: string;
+  /** How much the trash may hold, in bytes. */
+  readonly trashBytes: number;
+}
+
+/** How much of a large file one piece holds. */
+export const pieceBytes = 1024 * 1024;
+
+class Refused extends Error {
+  readonly why: Refusal;
+  constructor(why: Refusal, message: string) {
+    super(message);
+    this.why = why;
+  }
+}
+
+/**
+ * The workspace folder on the host. All calls block: it lives in a worker thread, because 10,000 calls of
+ * lstat that do not block cost the extension host ten times the time of these.
+ */
+export class HostTree {
+  readonly #root: Buffer;
+  readonly #folders: HostFolders;
+  readonly #trash: HostTrash;
+  /** sha256 under way of large files being read or staged, by path or id. */
+  readonly #hashes = new Map<string, { hash: ReturnType<typeof createHash>; upTo: number }>();
+
+  constructor(folders: HostFolders) {
+    this.#folders = folders;
+    this.#root = Buffer.from(folders.root);
+    fs.mkdirSync(folders.staging, { recursive: true, mode: 0o700 });
+    this.#trash = new HostTrash(folders.trash, folders.trashBytes);
+  }
+
+  /** Device and inode of the workspace folder; undefined where it is no folder (any more). */
+  identity(): string | undefined {
+    const stat = fs.statSync(this.#root, { bigint: true, throwIfNoEntry: false });
+    return stat?.isDirectory() ? `${stat.dev}:${stat.ino}` : undefined;
+  }
+
+  /** Removes what an earlier run left behind half-way, but for staged large files, which resume. */
+  clean(): void {
+    for (const name of fs.readdirSync(this.#folders.staging)) {
+      if (!name.startsWith('large-')) fs.rmSync(path.join(this.#folders.staging, name), { recursive: true });
+    }
+  }
+
+  /** All entries as records. @throws where the root or a folder's list cannot be read to its end */
+  scan(rules: PathRules): Buffer {
+    if (!this.identity()) throw new Error('The workspace folder is gone.');
+    const limit = BigInt(Date.now()) * 1_000_000n - racyNs;
+    const parts: string[] = [];
+    const pending: BytePath[] = [''];
+    for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
+      let names: fs.Dirent<Buffer>[];
+      try {
+        names = fs.readdirSync(this.#at(folder), { withFileTypes: true, encoding: 'buffer' });
+      } catch (error) {
+        if (folder === '') throw error;
+        // Gone since its parent was listed: as if it had not been there. Else nobody knows what it holds.
+        if (codeOf(error) === 'ENOENT') continue;
+        parts.push(writeRecord(folder, { print: 'e', target: codeOf(error), racy: false }));
+        continue;
+      }
+      if (folder !== '') parts.push(writeRecord(folder, folderEntry));
+      for (const item of names) {
+        const name = item.name.toString('latin1');
+        const at = folder === '' ? name : `${folder}/${name}`;
+        if (rules.names(at, item.isDirectory())) continue;
+        if (item.isDirectory()) {
+          pending.push(at);
+          continue;
+        }
+        const entry = this.entry(at, limit);
+        if (entry) parts.push(writeRecord(at, entry));
+      }
+    }
+    return Buffer.from(parts.join(''), 'latin1');
+  }
+
+  /** What stands at a path; undefined for nothing. Changes after `racyLimit` (ns) make it racy. */
+  entry(at: BytePath, racyLimit?: bigint): Entry | undefined {
+    let stat: fs.BigIntStats | undefined;
+    try {
+      stat = fs.lstatSync(this.#at(at), { bigint: true, throwIfNoEntry: false });
+    } catch (error) {
+      // A parent that is a file: nothing can be there.
+      if (codeOf(error) === 'ENOTDIR') return undefined;
+      return { print: 'e', target: codeOf(error), racy: false };
+    }
+    if (!stat) return undefined;
+    if (stat.isDirectory()) return folderEntry;
+    const racy = stat.ctimeNs > (racyLimit ?? BigInt(Date.now()) * 1_000_000n - racyNs);
+    if (stat.isFile()) return { print: printOf(stat), target: '', racy };
+    if (!stat.isSymbolicLink()) return { print: 's', target: 'it is no file, folder or link', racy: false };
+    const target = fs.readlinkSync(this.#at(at), { encoding: 'buffer' }).toString('latin1');
+    if (linkEscapes(at, target))
+      return { print: 's', target: 'the link leads out of the workspace', racy: false };
+    return { print: printOf(stat), target, racy };
+  }
+
+  hash(at: BytePath): { entry: Entry; hash: string } | undefined {
+    return this.#whileStill(at, (file, entry) => {
+      const hash = createHash('sha256');
+      const buffer = Buffer.allocUnsafe(pieceBytes);
+      for (let n = fs.readSync(file, buffer); n > 0; n = fs.readSync(file, buffer)) {
+        hash.update(buffer.subarray(0, n));
+      }
+      return { entry, hash: hash.digest('hex') };
+    });
+  }
+
+  read(at: BytePath): { entry: Entry; data: Buffer; hash: string } | undefined {
+    return this.#whileStill(at, (file, entry, size) => {
+      if (size > wholeFileBytes) return undefined;
+      const data = readFully(file, 0, size);
+      return data && { entry, data, hash: createHash('sha256').update(data).digest('hex') };
+    });
+  }
+
+  /** Pieces must be asked for in order; one asked for out of order is read again up to there. */
+  readPiece(
+    at: BytePath,
+    print: string,
+    offset: number,
+  ): { entry: Entry; data: Buffer; hash?: string } | undefined {
+    return this.#whileStill(at, (file, entry, size) => {
+      if (entry.print !== print) return undefined;
+      const data = readFully(file, offset, Math.min(pieceBytes, size - offset));
+      if (!data) return undefined;
+      const hash = this.#hashUpTo(`read ${at}`, offset, file);
+      hash.update(data);
+      if (offset + data.length < size) {
+        this.#hashes.set(`read ${at}`, { hash, upTo: offset + data.length });
+        return { entry, data };
+      }
+      this.#hashes.delete(`read ${at}`);
+      return { entry, data, hash: hash.digest('hex') };
+    });
+  }
+
+  staged(id: string): number {
+    return fs.statSync(this.#staging(id), { throwIfNoEntry: false })?.size ?? 0;
+  }
+
+  stage(id: string, offset: number, data: Uint8Array): void {
+    const file = fs.openSync(this.#staging(id), fs.constants.O_RDWR | fs.constants.O_CREAT, 0o666);
+    try {
+      const hash = this.#hashUpTo(`stage ${id}`, offset, file);
+      fs.ftruncateSync(file, offset);
+      writeFully(file, data, offset);
+      this.#hashes.set(`stage ${id}`, { hash: hash.update(data), upTo: offset + data.length });
+    } finally {
+      fs.closeSync(file);
+    }
+  }
+
+  apply(operation: Operation): Outcome & { hash?: string } {
+    try {
+      return this.#do(operation);
+    } catch (error) {
+      if (error instanceof Refused) return { done: false, why: error.why, message: error.message };
+      return { done: false, why: refusalOf(error), message: (error as Error).message };
+    }
+  }
+
+  /** Writes the staging, trash and workspace folders' pending changes through to the disk. */
+  settle(paths: readonly BytePath[]): void {
+    for (const at of paths) {
+      // Gone or replaced since: then there is nothing of ours left to write through.
+      const file = openOrUndefined(this.#at(at));
+      if (file === undefined) continue;
+      try {
+        fs.fsyncSync(file);
+      } finally {
+        fs.closeSync(file);
+      }
+    }
+  }
+
+  #do(operation: Operation): Outcome & { hash?: string } {
+    this.#checkParents(operation.path);
+    const target = this.#at(operation.path);
+    switch (operation.do) {
+      case 'folder':
+        if (this.entry(operation.path)) throw new Refused('stale', 'Something is there already.');
+        fs.mkdirSync(target);
+        return { done: true, entry: folderEntry };
+      case 'file': {
+        this.#expect(operation.path, operation.expect);
+        const { staged, hash } = this.#content(operation);
+        return { done: true, entry: this.#place(staged, operation), hash };
+      }
+      case 'link': {
+        if (linkEscapes(operation.path, operation.target)) {
+          throw new Refused('denied', 'The link leads out of the workspace.');
+        }
+        this.#expect(operation.path, operation.expect);
+        const staged = this.#staging(`link-${randomBytes(8).toString('hex')}`);
+        fs.symlinkSync(toBuffer(operation.target), staged);
+        return { done: true, entry: this.#place(staged, operation) };
+      }
+      case 'mode': {
+        this.#expect(operation.path, operation.expect);
+        const mode = fs.lstatSync(target).mode;
+        fs.chmodSync(target, operation.executable ? executableMode(mode) : mode & ~0o111);
+        return { done: true, entry: this.entry(operation.path) };
+      }
+      case 'remove':
+        this.#expect(operation.path, operation.expect);
+        if (operation.expect === 'd') fs.rmdirSync(target);
+        else this.#toTrash(operation.path, operation.expect);
+        return { done: true, entry: undefined };
+      case 'move': {
+        this.#expect(operation.path, operation.expect);
+        this.#checkParents(operation.to);
+        if (this.entry(operation.to)) throw new Refused('stale', 'Something is there already.');
+        fs.renameSync(target, this.#at(operation.to));
+        return { done: true, entry: this.entry(operation.to) };
+      }
+    }
+  }
+
+  /** The staged file, synced to the disk, with its hash. */
+  #content(operation: Extract<Operation, { do: 'file' }>): { staged: string; hash: string } {
+    if ('data' in operation.content) {
+      const staged = this.#staging(`file-${randomBytes(8).toString('hex')}`);
+      const file = fs.openSync(staged, 'wx', operation.executable ? 0o777 : 0o666);
+      try {
+        writeFully(file, operation.content.data, 0);
+      } catch (error) {
+        fs.rmSync(staged);
+        throw error;
+      } finally {
+        fs.closeSync(file);
+      }
+      return { staged, hash: createHash('sha256').update(operation.content.data).digest('hex') };
+    }
+    const id = operation.content.staged;
+    const staged = this.#staging(id);
+    if (this.staged(id) !== operation.content.size) throw new Refused('stale', 'The file is not all there.');
+    const file = fs.openSync(staged, 'r');
+    try {
+      const hash = this.#hashUpTo(`stage ${id}`, operation.content.size, file).digest('hex');
+      this.#hashes.delete(`stage ${id}`);
+      if (operation.executable) fs.fchmodSync(file, executableMode(fs.fstatSync(file).mode));
+      return { staged, hash };
+    } finally {
+      fs.closeSync(file);
+    }
+  }
+
+  /** Moves a staged file or link to its path; what stood there goes to the trash. */
+  #place(staged: string, operation: { path: BytePath; expect: string }): Entry {
+    const target = this.#at(operation.path);
+    const mine = fs.lstatSync(staged, { bigint: true });
+    try {
+      if (operation.expect === '-') {
+        // A hard link never replaces: whatever came to be there meanwhile stays.
+        fs.linkSync(staged, target);
+        fs.unlinkSync(staged);
+      } else {
+        const keep = this.#trash.keep(target, operation.path, 'replaced');
+        if (!keep.holds(operation.expect)) {
+          keep.forget();
+          throw new Refused('stale', 'It changed just now.');
+        }
+        fs.renameSync(staged, target);
+      }
+    } catch (error) {
+      fs.rmSync(staged, { force: true });
+      if (codeOf(error) === 'EEXIST') throw new Refused('stale', 'Something is there already.');
+      throw error;
+    }
+    const now = fs.lstatSync(target, { bigint: true, throwIfNoEntry: false });
+    // Somebody wrote in the instant since: an entry that no scan will find, so that the next one looks.
+    if (now?.ino !== mine.ino || now.size !== mine.size || now.mtimeNs !== mine.mtimeNs) {
+      return { print: printOf(mine), target: '', racy: true };
+    }
+    return this.entry(operation.path) ?? { print: printOf(mine), target: '', racy: true };
+  }
+
+  #toTrash(at: BytePath, expect: string): void {
+    const taken = this.#trash.take(this.#at(at), at, 'deleted');
+    if (taken.holds(expect)) return;
+    taken.putBack(this.#at(at));
+    throw new Refused('stale', 'It changed just now.');
+  }
+
+  #expect(at: BytePath, expect: string): void {
+    const found = this.entry(at)?.print ?? '-';
+    if (found !== expect) throw new Refused('stale', `It is ${found}, not ${expect}.`);
+  }
+
+  /** No write through a link: every folder above the path must be one, and no link to one. */
+  #checkParents(at: BytePath): void {
+    const fault = pathFault(at);
+    if (fault !== undefined) throw new Refused('denied', `The path ${fault}.`);
+    for (const folder of ancestorsOf(at)) {
+      const entry = this.entry(folder);
+      if (!entry || typeOf(entry) !== 'd') {
+        throw new Refused('stale', `${nameOf(folder)} above it is no folder.`);
+      }
+    }
+  }
+
+  #whileStill<T>(
+    at: BytePath,
+    use: (file: number, entry: Entry, size: number) => T | undefined,
+  ): T | undefined {
+    this.#checkParents(at);
+    const before = this.entry(at);
+    if (!before || typeOf(before) !== 'f') return undefined;
+    const file = openOrUndefined(this.#at(at));
+    if (file === undefined) return undefined;
+    try {
+      const opened = fs.fstatSync(file, { bigint: true });
+      if (printOf(opened) !== before.print) return undefined;
+      const result = use(file, before, Number(opened.size));
+      return printOf(fs.fstatSync(file, { bigint: true })) === before.print ? result : undefined;
+    } finally {
+      fs.closeSync(file);
+    }
+  }
+
+  /** The running hash of the first `upTo` bytes of a file, read again where no running one fits. */
+  #hashUpTo(key: string, upTo: number, file: number): ReturnType<typeof createHash> {
+    const known = this.#hashes.get(key);
+    this.#hashes.delete(key);
+    if (known?.upTo === upTo) return known.hash;
+    const hash = createHash('sha256');
+    for (let from = 0; from < upTo; from += pieceBytes) {
+      const data = readFully(file, from, Math.min(pieceBytes, upTo - from));
+      if (!data) throw new Refused('stale', 'The file is shorter than it was.');
+      hash.update(data);
+    }
+    return hash;
+  }
+
+  #at(at: BytePath): Buffer {
+    return at === '' ? this.#root : Buffer.concat([this.#root, slash, toBuffer(at)]);
+  }
+
+  #staging(id: string): string {
+    return path.join(this.#folders.staging, id);
+  }
+}
+
+const slash = Buffer.from('/');
+const folderEntry: Entry = { print: 'd', target: '', racy: false };
+
+export function printOf(stat: fs.BigIntStats): string {
+  const executable = stat.isFile() && (stat.mode & 0o100n) !== 0n ? 1 : 0;
+  const type = stat.isSymbolicLink() ? 'l' : 'f';
+  return `${type}${executable} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs} ${stat.ino}`;
+}
+
+function openOrUndefined(at: Buffer): number | undefined {
+  // Windows knows neither of the two flags.
+  const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants as Partial<typeof fs.constants>;
+  try {
+    return fs.openSync(at, (O_RDONLY ?? 0) | O_NOFOLLOW | O_NONBLOCK);
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'EPERM', 'ENXIO'].includes(codeOf(error))) return undefined;
+    throw error;
+  }
+}
+
+/** As umask would have made it: whoever may read it may run it. */
+function executableMode(mode: number): number {
+  return (mode | ((mode & 0o444) >> 2)) & 0o7777;
+}
+
+function readFully(file: number, offset: number, length: number): Buffer | undefined {
+  const data = Buffer.allocUnsafe(length);
+  for (let at = 0; at < length;) {
+    const n = fs.readSync(file, data, at, length - at, offset + at);
+    if (n === 0) return undefined;
+    at += n;
+  }
+  return data;
+}
+
+function writeFully(file: number, data: Uint8Array, offset: number): void {
+  for (let at = 0; at < data.length;) {
+    at += fs.writeSync(file, data, at, data.length - at, offset + at);
+  }
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? String(error);
+}
+
+function refusalOf(error: unknown): Refusal {
+  switch (codeOf(error)) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return 'noSpace';
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return 'denied';
+    case 'ENOTEMPTY':
+      return 'notEmpty';
+    case 'ENOENT':
+    case 'ENOTDIR':
+    case 'EEXIST':
+    case 'EISDIR':
+      return 'stale';
+    default:
+      return 'failed';
+  }
+}

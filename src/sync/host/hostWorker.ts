@@ -1,0 +1,77 @@
+import { parentPort, workerData, type Transferable } from 'node:worker_threads';
+import { PathRules, type Rule } from '../patterns.ts';
+import type { Operation } from '../side.ts';
+import type { BytePath } from '../path.ts';
+import { HostTree, type HostFolders } from './hostTree.ts';
+
+/** What the worker can be asked; each answer has the shape of `HostTree`'s own. */
+export type HostRequest =
+  | { readonly call: 'identity' }
+  | { readonly call: 'clean' }
+  | { readonly call: 'scan'; readonly rules: readonly Rule[] }
+  | { readonly call: 'stat'; readonly paths: readonly BytePath[] }
+  | { readonly call: 'hash'; readonly paths: readonly BytePath[] }
+  | { readonly call: 'read'; readonly paths: readonly BytePath[] }
+  | { readonly call: 'readPiece'; readonly path: BytePath; readonly print: string; readonly offset: number }
+  | { readonly call: 'staged'; readonly id: string }
+  | { readonly call: 'stage'; readonly id: string; readonly offset: number; readonly data: Uint8Array }
+  | { readonly call: 'apply'; readonly operations: readonly Operation[] }
+  | { readonly call: 'settle'; readonly paths: readonly BytePath[] };
+
+export interface HostAnswer {
+  readonly id: number;
+  readonly value?: unknown;
+  readonly error?: Error;
+}
+
+const tree = new HostTree(workerData as HostFolders);
+
+function answer(request: HostRequest): unknown {
+  switch (request.call) {
+    case 'identity':
+      return tree.identity();
+    case 'clean':
+      tree.clean();
+      return undefined;
+    case 'scan':
+      return tree.scan(PathRules.of(request.rules));
+    case 'stat':
+      return request.paths.map((path) => tree.entry(path));
+    case 'hash':
+      return request.paths.map((path) => tree.hash(path));
+    case 'read':
+      return request.paths.map((path) => tree.read(path));
+    case 'readPiece':
+      return tree.readPiece(request.path, request.print, request.offset);
+    case 'staged':
+      return tree.staged(request.id);
+    case 'stage':
+      tree.stage(request.id, request.offset, request.data);
+      return undefined;
+    case 'apply':
+      return request.operations.map((operation) => tree.apply(operation));
+    case 'settle':
+      tree.settle(request.paths);
+      return undefined;
+  }
+}
+
+/** The memory behind large answers is handed over, not copied. */
+function transferable(value: unknown): Transferable[] {
+  const owned = (data: unknown): Transferable[] =>
+    data instanceof Uint8Array && data.byteLength === data.buffer.byteLength
+      ? [data.buffer as ArrayBuffer]
+      : [];
+  if (Array.isArray(value)) return value.flatMap((item: { data?: unknown } | undefined) => owned(item?.data));
+  return [...owned(value), ...owned((value as { data?: unknown } | undefined)?.data)];
+}
+
+parentPort?.on('message', ({ id, request }: { id: number; request: HostRequest }) => {
+  let reply: HostAnswer;
+  try {
+    reply = { id, value: answer(request) };
+  } catch (error) {
+    reply = { id, error: error as Error };
+  }
+  parentPort?.postMessage(reply, transferable(reply.value));
+});

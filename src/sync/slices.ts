@@ -1,0 +1,17 @@
+import { setImmediate as turn } from 'node:timers/promises';
+
+/** How long, in milliseconds, work may keep the event loop for itself. */
+const sliceMs = 8;
+
+/** Runs long work to its end, letting others work whenever a slice of time is over. */
+export async function inSlices<T>(work: Generator<unknown, T>, signal: AbortSignal): Promise<T> {
+  let until = performance.now() + sliceMs;
+  for (;;) {
+    const step = work.next();
+    if (step.done === true) return step.value;
+    if (performance.now() < until) continue;
+    await turn();
+    signal.throwIfAborted();
+    until = performance.now() + sliceMs;
+  }
+}

@@ -1,0 +1,310 @@
+import { createHash } from 'node:crypto';
+import type { Baseline } from './baseline.ts';
+import { isExecutable, printSize, sizeOf, typeOf, type Entry } from './entry.ts';
+import { gitFolderOf, gitRank } from './git.ts';
+import { ancestorsOf, depthOf, type BytePath } from './path.ts';
+import { baseOf, type Action } from './reconcile.ts';
+import {
+  absent,
+  otherSide,
+  wholeFileBytes,
+  type Content,
+  type Operation,
+  type Outcome,
+  type Side,
+  type SideName,
+} from './side.ts';
+
+/** Both sides, and what each is known to hold; kept up to date with every change made. */
+export interface Trees {
+  readonly host: Map<BytePath, Entry>;
+  readonly guest: Map<BytePath, Entry>;
+}
+
+export interface Sides {
+  readonly host: Side;
+  readonly guest: Side;
+}
+
+/** How far a transfer is. */
+export interface TransferCount {
+  files: number;
+  bytes: number;
+}
+
+export interface TransferResult {
+  /** Entries written or deleted, by the side that was changed. */
+  readonly changed: Record<SideName, number>;
+  /** Not done because something changed meanwhile: look again. */
+  readonly stale: Set<BytePath>;
+  /** Not done, and looking again at once would not help: why, in English. */
+  readonly failed: Map<BytePath, string>;
+  /** Where a disk is full. */
+  readonly full: Set<SideName>;
+}
+
+type Copy = Extract<Action, { do: 'copy' }>;
+type Remove = Extract<Action, { do: 'remove' }>;
+
+/** How much is read from one side before it is sent to the other. */
+const readBytes = 4 * 1024 * 1024;
+const readCount = 256;
+
+/** Carries out what the reconciler planned, and moves the baseline with every change acknowledged. */
+export class Transfer {
+  readonly result: TransferResult = {
+    changed: { host: 0, guest: 0 },
+    stale: new Set(),
+    failed: new Map(),
+    full: new Set(),
+  };
+  readonly #sides: Sides;
+  readonly #trees: Trees;
+  readonly #baseline: Baseline;
+  readonly #count: (count: TransferCount) => void;
+  readonly #signal: AbortSignal;
+
+  constructor(
+    parts: { sides: Sides; trees: Trees; baseline: Baseline; count?: (count: TransferCount) => void },
+    signal: AbortSignal,
+  ) {
+    this.#sides = parts.sides;
+    this.#trees = parts.trees;
+    this.#baseline = parts.baseline;
+    this.#count = parts.count ?? (() => undefined);
+    this.#signal = signal;
+  }
+
+  async run(actions: readonly Action[]): Promise<void> {
+    for (const to of ['guest', 'host'] as const) {
+      const copies = actions.filter((action) => action.do === 'copy').filter((action) => action.to === to);
+      const removes = actions.filter((action) => action.do === 'remove').filter((action) => action.on === to);
+      if (copies.length + removes.length > 0) await this.#direction(to, copies, removes);
+    }
+  }
+
+  async #direction(to: SideName, copies: Copy[], removes: Remove[]): Promise<void> {
+    // Where a folder gives way to a file or the other way round, what is there goes first.
+    const swaps = copies.filter(
+      ({ source, replaces }) => replaces && (typeOf(replaces) === 'd') !== (typeOf(source) === 'd'),
+    );
+    const swapped = new Set(swaps.map((copy) => copy.path));
+    const givesWay = (path: BytePath): boolean =>
+      swapped.has(path) || ancestorsOf(path).some((folder) => swapped.has(folder));
+    await this.#remove(to, [
+      ...removes.filter((remove) => givesWay(remove.path)),
+      ...swaps.flatMap(({ path, replaces }): Remove[] =>
+        replaces ? [{ do: 'remove', path, on: to, entry: replaces }] : [],
+      ),
+    ]);
+    await this.#folders(
+      to,
+      copies.filter((copy) => typeOf(copy.source) === 'd'),
+    );
+    const files = copies.filter((copy) => typeOf(copy.source) !== 'd');
+    files.sort((a, b) => gitRank(a.path) - gitRank(b.path));
+    // A rank is there before the next one begins.
+    for (let at = 0; at < files.length;) {
+      const rank = gitRank(files[at]?.path ?? '');
+      let end = at;
+      while (end < files.length && gitRank(files[end]?.path ?? '') === rank) end += 1;
+      await this.#files(to, rank === 0 ? files.slice(0, end) : this.#whole(files.slice(at, end)), swapped);
+      at = end;
+    }
+    await this.#remove(
+      to,
+      removes.filter((remove) => !givesWay(remove.path)),
+    );
+  }
+
+  /** Nothing that points at something goes while something of its repository could not. */
+  #whole(copies: Copy[]): Copy[] {
+    const broken = new Set<BytePath | undefined>();
+    for (const path of [...this.result.stale, ...this.result.failed.keys()]) broken.add(gitFolderOf(path));
+    return copies.filter((copy) => {
+      const held = broken.has(gitFolderOf(copy.path));
+      if (held) this.result.stale.add(copy.path);
+      return !held;
+    });
+  }
+
+  /** Files before folders, the deepest first. */
+  async #remove(on: SideName, removes: Remove[]): Promise<void> {
+    if (removes.length === 0) return;
+    const rank = ({ entry, path }: Remove): number => (typeOf(entry) === 'd' ? 10_000 - depthOf(path) : 0);
+    removes.sort((a, b) => rank(a) - rank(b));
+    const operations = removes.map(({ path, entry }): Operation => ({
+      do: 'remove',
+      path,
+      expect: entry.print,
+    }));
+    const outcomes = await this.#sides[on].apply(operations, this.#signal);
+    for (const [index, outcome] of outcomes.entries()) {
+      const remove = removes[index];
+      if (!remove) continue;
+      if (outcome.done) {
+        this.#changed(on);
+        this.#trees[on].delete(remove.path);
+        // A swap's removal is only half of it; the baseline moves with the other half.
+        if (!this.#trees[otherSide[on]].has(remove.path)) this.#baseline.delete(remove.path);
+      } else if (outcome.why === 'notEmpty' && !this.#trees[otherSide[on]].has(remove.path)) {
+        const left = baseOf(remove.entry, remove.entry, '');
+        this.#baseline.set(remove.path, { ...left, leftOn: on });
+      } else {
+        this.#refused(on, remove.path, outcome);
+      }
+    }
+  }
+
+  async #folders(to: SideName, copies: Copy[]): Promise<void> {
+    if (copies.length === 0) return;
+    copies.sort((a, b) => depthOf(a.path) - depthOf(b.path));
+    const operations = copies.map(({ path }): Operation => ({ do: 'folder', path }));
+    const outcomes = await this.#sides[to].apply(operations, this.#signal);
+    for (const [index, outcome] of outcomes.entries()) {
+      const copy = copies[index];
+      if (copy) this.#copied(copy, copy.source, '', outcome);
+    }
+  }
+
+  async #files(to: SideName, copies: Copy[], swapped: ReadonlySet<BytePath>): Promise<void> {
+    const expect = (copy: Copy): string =>
+      copy.replaces && !swapped.has(copy.path) ? copy.replaces.print : absent;
+    const links = copies.filter((copy) => typeOf(copy.source) === 'l');
+    const small: Copy[] = [];
+    const large: Copy[] = [];
+    for (const copy of copies) {
+      if (typeOf(copy.source) === 'f') (sizeOf(copy.source) > wholeFileBytes ? large : small).push(copy);
+    }
+    await this.#links(links, expect);
+    // Two batches under way: one is read here while the one before is written there.
+    let before: Promise<void> = Promise.resolve();
+    for (let at = 0; at < small.length;) {
+      let bytes = 0;
+      let end = at;
+      while (end < small.length && end - at < readCount && bytes < readBytes) {
+        bytes += printSize(small[end]?.source.print ?? '');
+        end += 1;
+      }
+      const batch = small.slice(at, end);
+      at = end;
+      const read = this.#sides[otherSide[to]].read(
+        batch.map((copy) => copy.path),
+        this.#signal,
+      );
+      const [found] = await Promise.all([read, before]);
+      before = this.#write(to, batch, found, expect);
+      // Awaited in the next turn; a failure before that is nobody's surprise.
+      before.catch(() => undefined);
+    }
+    await before;
+    for (const copy of large) await this.#large(to, copy, expect(copy));
+  }
+
+  async #links(copies: Copy[], expect: (copy: Copy) => string): Promise<void> {
+    const [first] = copies;
+    if (!first) return;
+    const operations = copies.map((copy): Operation => ({
+      do: 'link',
+      path: copy.path,
+      expect: expect(copy),
+      target: copy.source.target,
+    }));
+    const outcomes = await this.#sides[first.to].apply(operations, this.#signal);
+    for (const [index, outcome] of outcomes.entries()) {
+      const copy = copies[index];
+      if (copy) this.#copied(copy, copy.source, '', outcome);
+    }
+  }
+
+  async #write(
+    to: SideName,
+    batch: readonly Copy[],
+    found: Awaited<ReturnType<Side['read']>>,
+    expect: (copy: Copy) => string,
+  ): Promise<void> {
+    const operations: Operation[] = [];
+    const sent: { copy: Copy; entry: Entry; hash: string }[] = [];
+    for (const [index, copy] of batch.entries()) {
+      const read = found[index];
+      if (read?.hash === undefined) {
+        this.result.stale.add(copy.path);
+        continue;
+      }
+      const { entry, hash, data } = read;
+      operations.push(fileOperation(copy.path, expect(copy), entry, { data }));
+      sent.push({ copy, entry, hash });
+    }
+    if (operations.length === 0) return;
+    const outcomes = await this.#sides[to].apply(operations, this.#signal);
+    for (const [index, outcome] of outcomes.entries()) {
+      const one = sent[index];
+      if (one) this.#copied(one.copy, one.entry, one.hash, outcome);
+    }
+  }
+
+  /** Piece by piece into a staged file, which a later attempt goes on with. */
+  async #large(to: SideName, copy: Copy, expect: string): Promise<void> {
+    const from = this.#sides[otherSide[to]];
+    const target = this.#sides[to];
+    const { print } = copy.source;
+    const id = `large-${createHash('sha256').update(`${copy.path}\0${print}`).digest('hex').slice(0, 32)}`;
+    const size = sizeOf(copy.source);
+    const start = Math.min(await target.staged(id, this.#signal), size);
+    // The last piece is asked for always: it brings the hash.
+    let offset = start === size ? Math.max(0, size - 1) : start;
+    let hash: string | undefined;
+    let entry = copy.source;
+    const underWay: Promise<void>[] = [];
+    while (offset < size) {
+      const piece = await from.readPiece({ path: copy.path, print, offset }, this.#signal);
+      if (!piece) {
+        this.result.stale.add(copy.path);
+        break;
+      }
+      const stored = target.stage(id, offset, piece.data, this.#signal);
+      stored.catch(() => undefined);
+      underWay.push(stored);
+      if (underWay.length >= 8) await underWay.shift();
+      offset += piece.data.length;
+      ({ hash, entry } = { hash: piece.hash, entry: piece.entry });
+      this.#count({ files: 0, bytes: piece.data.length });
+    }
+    await Promise.all(underWay);
+    if (offset < size) return;
+    const [outcome] = await target.apply(
+      [fileOperation(copy.path, expect, entry, { staged: id, size })],
+      this.#signal,
+    );
+    if (!outcome) return;
+    this.#copied(copy, entry, hash ?? '', outcome, true);
+  }
+
+  #copied(copy: Copy, source: Entry, hash: string, outcome: Outcome, counted = false): void {
+    if (!outcome.done) {
+      this.#refused(copy.to, copy.path, outcome);
+      return;
+    }
+    if (!outcome.entry) throw new Error('A copy that left nothing.');
+    this.#changed(copy.to);
+    this.#trees[copy.to].set(copy.path, outcome.entry);
+    this.#trees[otherSide[copy.to]].set(copy.path, source);
+    const [host, guest] = copy.to === 'guest' ? [source, outcome.entry] : [outcome.entry, source];
+    this.#baseline.set(copy.path, baseOf(host, guest, hash));
+    this.#count({ files: 1, bytes: counted ? 0 : sizeOf(source) });
+  }
+
+  #changed(side: SideName): void {
+    this.result.changed[side] += 1;
+  }
+
+  #refused(side: SideName, path: BytePath, outcome: Extract<Outcome, { done: false }>): void {
+    if (outcome.why === 'stale' || outcome.why === 'notEmpty') this.result.stale.add(path);
+    else this.result.failed.set(path, outcome.message);
+    if (outcome.why === 'noSpace') this.result.full.add(side);
+  }
+}
+
+function fileOperation(path: BytePath, expect: string, source: Entry, content: Content): Operation {
+  return { do: 'file', path, expect, executable: isExecutable(source), content };
+}

@@ -1,0 +1,109 @@
+import * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+import { silentLogger } from '../../../../src/base/log.ts';
+import { silentProgress } from '../../../../src/base/progress.ts';
+import type { Connection } from '../../../../src/connections/connection.ts';
+import type { CarryReport } from '../../../../src/sync/carrier.ts';
+import { WorkspaceSync, type WorkspaceSyncOptions } from '../../../../src/sync/workspaceSync.ts';
+import { LocalConnection } from './localConnection.ts';
+
+/** In memory where that can be: thousands of files are made and written through to the disk. */
+const temporary = fs.existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
+/** A host folder and a guest folder in a temporary place, and the sync between them. */
+export class TwoFolders {
+  readonly place = fs.mkdtempSync(path.join(temporary, 'switchyard-sync-test-'));
+  readonly host = path.join(this.place, 'host');
+  readonly guest = path.join(this.place, 'guest', 'workspace');
+  readonly state = path.join(this.place, 'state');
+  readonly guestState = path.join(this.place, 'guest-state');
+  readonly connection: Connection;
+  readonly options: WorkspaceSyncOptions;
+  guestId = 'guest-1';
+
+  constructor(options: Partial<WorkspaceSyncOptions> = {}, connection?: Connection) {
+    fs.mkdirSync(this.host, { recursive: true });
+    this.connection = connection ?? new LocalConnection({ XDG_STATE_HOME: this.guestState });
+    this.options = {
+      hostFolder: this.host,
+      stateFolder: this.state,
+      ignore: [],
+      protect: [],
+      log: silentLogger,
+      ...options,
+    };
+  }
+
+  async carry(signal: AbortSignal = AbortSignal.timeout(60_000)): Promise<CarryReport> {
+    return new WorkspaceSync(this.options).carry(
+      { connection: this.connection, guestFolder: this.guest, guestId: this.guestId },
+      silentProgress,
+      signal,
+    );
+  }
+
+  write(side: 'host' | 'guest', at: string, content: string | Uint8Array): void {
+    const file = path.join(this[side], at);
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, content);
+  }
+
+  remove(side: 'host' | 'guest', at: string): void {
+    fs.rmSync(path.join(this[side], at), { recursive: true });
+  }
+
+  read(side: 'host' | 'guest', at: string): string {
+    return fs.readFileSync(path.join(this[side], at), 'utf8');
+  }
+
+  exists(side: 'host' | 'guest', at: string): boolean {
+    return fs.lstatSync(path.join(this[side], at), { throwIfNoEntry: false }) !== undefined;
+  }
+
+  /** Everything in a folder: names in latin1 with what they hold. */
+  tree(side: 'host' | 'guest'): Record<string, string> {
+    const found: Record<string, string> = {};
+    const visit = (folder: Buffer, prefix: string): void => {
+      for (const item of fs.readdirSync(folder, { withFileTypes: true, encoding: 'buffer' })) {
+        const at = Buffer.concat([folder, Buffer.from('/'), item.name]);
+        const name = prefix + item.name.toString('latin1');
+        if (item.isDirectory()) {
+          found[`${name}/`] = '';
+          visit(at, `${name}/`);
+        } else if (item.isSymbolicLink()) found[name] = `-> ${fs.readlinkSync(at)}`;
+        else if (item.isFile()) {
+          const mode = fs.lstatSync(at).mode & 0o100 ? 'x ' : '  ';
+          found[name] = mode + fs.readFileSync(at, 'latin1');
+        } else found[name] = 'special';
+      }
+    };
+    visit(Buffer.from(this[side]), '');
+    return found;
+  }
+
+  /** What the trash of a side holds: the contents. */
+  trash(side: 'host' | 'guest'): string[] {
+    const folder =
+      side === 'host'
+        ? path.join(this.state, 'trash')
+        : path.join(
+            this.guestState,
+            'switchyard',
+            'sync',
+            fs.readdirSync(path.join(this.guestState, 'switchyard', 'sync'))[0] ?? '',
+            'trash',
+          );
+    return fs.readdirSync(folder).flatMap((item) =>
+      fs
+        .readdirSync(path.join(folder, item))
+        .filter((name) => name !== '.path')
+        .map((name) => fs.readFileSync(path.join(folder, item, name), 'utf8')),
+    );
+  }
+
+  dispose(): void {
+    this.connection.dispose();
+    fs.rmSync(this.place, { recursive: true, force: true });
+  }
+}
