@@ -40,10 +40,11 @@ export class ExecaRunner implements Runner {
     const onAbort = (): void => end('abort');
     options.signal?.addEventListener('abort', onAbort, { once: true });
     const bound = setTimeout(() => end('timeout'), command.timeoutMs);
+    const lines: Promise<void>[] = [];
     if (options.onLine) {
       const onLine = options.onLine;
-      void forEachLine(child.iterable({ from: 'stdout' }), (line) => onLine(line, 'stdout'));
-      void forEachLine(child.iterable({ from: 'stderr' }), (line) => onLine(line, 'stderr'));
+      lines.push(forEachLine(child.iterable({ from: 'stdout' }), (line) => onLine(line, 'stdout')));
+      lines.push(forEachLine(child.iterable({ from: 'stderr' }), (line) => onLine(line, 'stderr')));
     }
     try {
       const result = await child;
@@ -62,6 +63,8 @@ export class ExecaRunner implements Runner {
         cause: error,
       });
     } finally {
+      // The last lines are told before the call is over.
+      await Promise.all(lines);
       clearTimeout(bound);
       clearTimeout(killTimer);
       options.signal?.removeEventListener('abort', onAbort);
