@@ -11,7 +11,7 @@ export class Step {
 }
 
 const titleWidth = 15;
-const detailWidth = 52;
+const detailWidth = 58;
 /** How long a step may be silent where lines cannot be rewritten, in milliseconds. */
 const silenceMs = 3_000;
 
@@ -19,6 +19,8 @@ export class Report {
   #out;
   #live;
   #colour;
+  /** @type {WeakSet<object>} */
+  #said = new WeakSet();
 
   /** @param {NodeJS.WriteStream} out */
   constructor(out = process.stdout) {
@@ -67,6 +69,7 @@ export class Report {
       const [first = '', ...rest] = String(error instanceof Error ? error.message : error).split('\n');
       this.#end('✗', '31', title, first, started);
       for (const line of rest) this.#out.write(`    ${line}\n`);
+      if (error instanceof Error) this.#said.add(error);
       throw error;
     } finally {
       clearTimeout(announce);
@@ -80,6 +83,14 @@ export class Report {
    */
   note(title, detail) {
     this.#out.write(`${this.#row('–', '33', title, detail)}\n`);
+  }
+
+  /**
+   * True for an error that a step's line has told.
+   * @param {unknown} error
+   */
+  hasSaid(error) {
+    return error instanceof Error && this.#said.has(error);
   }
 
   /** @param {string} text */

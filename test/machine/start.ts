@@ -2,11 +2,12 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { cacheFolder } from './cache.ts';
+import { consentOf } from './consent.ts';
 import { root } from './dependencies.mjs';
-import { startCodeServer } from './editor/codeServer.ts';
+import { startCodeServer, type CodeServer } from './editor/codeServer.ts';
 import { findDesktopEditor, openDesktopEditor } from './editor/desktop.ts';
-import { findEditor, installEditor } from './editor/install.ts';
-import { packExtension } from './extension.ts';
+import { findEditor, type Editor } from './editor/install.ts';
+import { prepare } from './prepare.ts';
 import { Report } from './report.mjs';
 import { bringSample } from './sample.ts';
 
@@ -20,41 +21,47 @@ const settings = {
   'chat.disableAIFeatures': true,
 };
 
-await main(new Report());
+const report = new Report();
+try {
+  await start();
+} catch (error) {
+  if (!report.hasSaid(error)) report.say(`\n  ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
 
-async function main(report: Report): Promise<void> {
+async function start(): Promise<void> {
+  const words = process.argv.slice(2);
+  const vsix = await prepare(report, 'start', consentOf(words));
+  const project = words.find((word) => !word.startsWith('-')) ?? (await bringSample(root)).folder;
   const desktop = await findDesktopEditor();
-  const cache = cacheFolder();
-  let vsix = '';
-  await report.step('Extension', async (step) => {
-    const packed = await packExtension(root, step.line);
-    vsix = packed.vsix;
-    return `built and packed, ${(packed.bytes / 1e6).toFixed(1)} MB`;
-  });
-  const sample = await bringSample(root);
-  const project = process.argv.slice(2).find((word) => !word.startsWith('-')) ?? sample.folder;
   if (desktop !== undefined) {
-    await report.step('Editor', async () => {
-      await openDesktopEditor(desktop, { dataFolder: join(cache, 'desktop'), vsix, project });
-      return `${desktop}, ${project}`;
+    await report.step('Open', async () => {
+      await openDesktopEditor(desktop, { dataFolder: join(cacheFolder(), 'desktop'), vsix, project });
+      return `${project} in ${desktop}`;
     });
     return;
   }
-  let editor = await findEditor();
-  if (!editor) {
-    await report.step('Editor', async (step) => {
-      editor = await installEditor(step.line);
-      return 'VS Code (npm code-server) installed';
+  const editor = await findEditor();
+  if (!editor) throw new Error('The editor is gone from its folder again.');
+  await serve(editor, vsix, project);
+}
+
+/** Runs the editor for the browser until the person or the editor ends it. */
+async function serve(editor: Editor, vsix: string, project: string): Promise<void> {
+  let server: CodeServer | undefined;
+  await report.step('Open', async () => {
+    server = await startCodeServer(editor, {
+      dataFolder: join(cacheFolder(), 'code-server-data'),
+      vsix,
+      project,
+      settings,
+      trustEverything: true,
+      port: await freePort(usualPort),
     });
-  }
-  if (!editor) return;
-  const options = { dataFolder: join(cache, 'code-server-data'), vsix, project, settings };
-  const server = await startCodeServer(editor, {
-    ...options,
-    trustEverything: true,
-    port: await freePort(usualPort),
+    return project;
   });
-  report.say(`\n  Open ${server.url}\n  Ctrl-C ends the editor; containers and machines stay as they are.\n`);
+  if (!server) return;
+  report.say(`\n  ${server.url}\n\n  Ctrl-C ends the editor; containers and machines stay as they are.\n`);
   const signals = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((signal) => once(process, signal));
   const why = await Promise.race([server.ended, ...signals]);
   await server.stop();

@@ -1,0 +1,108 @@
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { run } from './run.ts';
+
+/** What stood on this machine before the tests. */
+interface Standing {
+  readonly containers: ReadonlySet<string>;
+  readonly networks: ReadonlySet<string>;
+  readonly volumes: ReadonlySet<string>;
+  readonly domains: ReadonlySet<string>;
+}
+
+/**
+ * Watches what the tests leave behind. They get a temporary folder of their own, whose path is in the
+ * environment of every process they start and in the labels of every container, so what is theirs can be
+ * told from what somebody else does on this machine at the same time.
+ */
+export class Leftovers {
+  readonly folder: string;
+  readonly #before: Standing;
+
+  private constructor(folder: string, before: Standing) {
+    this.folder = folder;
+    this.#before = before;
+  }
+
+  static async begin(): Promise<Leftovers> {
+    // Short: the paths of sockets end at 108 bytes.
+    const folder = await mkdtemp(join(tmpdir(), 'sy-'));
+    // QEMU runs as a user of its own.
+    await chmod(folder, 0o755);
+    return new Leftovers(folder, await standing());
+  }
+
+  /** Says what is left, takes the temporary folder away, and answers one line for each thing left. */
+  async end(): Promise<readonly string[]> {
+    const left = [
+      ...(await this.#processes()),
+      ...(await this.#engineThings()),
+      ...(await readdir(this.folder)).filter((name) => !isOfATool(name)).map((name) => `file ${name}`),
+    ];
+    await rm(this.folder, { recursive: true, force: true });
+    return left;
+  }
+
+  async #processes(): Promise<readonly string[]> {
+    const left: string[] = [];
+    const mark = `TMPDIR=${this.folder}`;
+    for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+      const read = (file: string): Promise<string> =>
+        // A process may end, or belong to somebody else.
+        readFile(join('/proc', pid, file), 'utf8').catch(() => '');
+      if (!(await read('environ')).split('\0').includes(mark)) continue;
+      left.push(`process ${pid}: ${(await read('cmdline')).replaceAll('\0', ' ').trim().slice(0, 160)}`);
+    }
+    return left;
+  }
+
+  async #engineThings(): Promise<readonly string[]> {
+    const now = await standing();
+    const added = (kind: keyof Standing): readonly string[] =>
+      [...now[kind]].filter((id) => !this.#before[kind].has(id));
+    const left: string[] = [];
+    for (const id of added('containers')) {
+      const what = await docker(
+        'inspect',
+        '--format',
+        '{{.Name}} {{json .Config.Labels}} {{json .HostConfig.Binds}} {{json .Mounts}}',
+        id,
+      );
+      if (what[0]?.includes(this.folder) || what[0]?.includes('switchyard')) left.push(`container ${id}`);
+    }
+    for (const kind of ['networks', 'volumes', 'domains'] as const) {
+      for (const name of added(kind)) {
+        if (name.startsWith('switchyard') || name.includes(basename(this.folder)))
+          left.push(`${kind.slice(0, -1)} ${name}`);
+      }
+    }
+    return left;
+  }
+}
+
+/** What programs leave in any temporary folder, and what no test can take away. */
+function isOfATool(name: string): boolean {
+  return name === 'node-compile-cache' || name.startsWith('.org.chromium.');
+}
+
+async function standing(): Promise<Standing> {
+  return {
+    containers: new Set(await docker('ps', '--all', '--quiet', '--no-trunc')),
+    networks: new Set(await docker('network', 'ls', '--format', '{{.Name}}')),
+    volumes: new Set(await docker('volume', 'ls', '--format', '{{.Name}}')),
+    domains: new Set(
+      lines(
+        await run('virsh', ['--connect', 'qemu:///system', 'list', '--all', '--name'], { timeoutMs: 60_000 }),
+      ),
+    ),
+  };
+}
+
+async function docker(...args: readonly string[]): Promise<readonly string[]> {
+  return lines(await run('docker', args, { timeoutMs: 60_000 }));
+}
+
+function lines(text: string): readonly string[] {
+  return text.split('\n').filter((line) => line.trim() !== '');
+}
