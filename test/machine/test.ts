@@ -1,4 +1,13 @@
-import { add, lastLine, nothing, oneFailed, onePassed, oneSkipped, withoutSkips } from './counts.ts';
+import {
+  add,
+  lastLine,
+  nothing,
+  oneFailed,
+  onePassed,
+  oneSkipped,
+  withoutSkips,
+  type Counts,
+} from './counts.ts';
 import { consentOf } from './consent.ts';
 import { root } from './dependencies.mjs';
 import { Leftovers } from './leftovers.ts';
@@ -11,9 +20,12 @@ const inCi = process.env['CI'] === 'true' || process.env['CI'] === '1';
 const cancelled = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => cancelled.abort());
 
-let total = nothing;
-/** Whether a suite could not run, which is no success even where it is only a skip. */
-let incomplete = false;
+/** What came of it so far. */
+const outcome: { total: Counts; incomplete: boolean } = {
+  total: nothing,
+  // Whether a suite could not run, which is no success even where it is only a skip.
+  incomplete: false,
+};
 
 const notReady = await prepareMachine();
 const leftovers = notReady === undefined ? await Leftovers.begin() : undefined;
@@ -22,10 +34,10 @@ for (const suite of suites) {
   await runAndTell(suite);
 }
 if (leftovers) await tellLeftovers(leftovers);
-if (isCancelled()) total = add(total, oneFailed('npm test', 'It was cancelled.'));
+if (isCancelled()) outcome.total = add(outcome.total, oneFailed('npm test', 'It was cancelled.'));
 tellFailures();
-report.say(`\n${lastLine(total)}`);
-process.exitCode = total.failed > 0 || incomplete ? 1 : 0;
+report.say(`\n${lastLine(outcome.total)}`);
+process.exitCode = outcome.total.failed > 0 || outcome.incomplete ? 1 : 0;
 
 function isCancelled(): boolean {
   return cancelled.signal.aborted;
@@ -46,9 +58,12 @@ async function prepareMachine(): Promise<string | undefined> {
 async function runAndTell(suite: Suite): Promise<void> {
   if (isCancelled()) return;
   if (suite.needsMachine && notReady !== undefined) {
-    incomplete = true;
+    outcome.incomplete = true;
     const why = notReady.split('\n')[0] ?? '';
-    total = add(total, inCi ? oneFailed(suite.name, why) : oneSkipped(`${suite.name}: ${why}`));
+    outcome.total = add(
+      outcome.total,
+      inCi ? oneFailed(suite.name, why) : oneSkipped(`${suite.name}: ${why}`),
+    );
     report.note(suite.name, `not run: ${why}`);
     return;
   }
@@ -59,7 +74,7 @@ async function runAndTell(suite: Suite): Promise<void> {
         (error: unknown) => oneFailed(suite.name, String(error)),
       );
       const counts = inCi ? withoutSkips(ran) : ran;
-      total = add(total, counts);
+      outcome.total = add(outcome.total, counts);
       if (counts.failed > 0) throw new Error(lastLine(counts));
       return lastLine(counts);
     })
@@ -71,8 +86,8 @@ async function tellLeftovers(watch: Leftovers): Promise<void> {
   await report
     .step('left behind', async () => {
       const left = await watch.end().catch((error: unknown) => [`not known: ${String(error)}`]);
-      total = add(
-        total,
+      outcome.total = add(
+        outcome.total,
         left.length === 0 ? onePassed() : oneFailed('Nothing is left behind', left.join('\n')),
       );
       if (left.length > 0) throw new Error(`${left.length} things, see below`);
@@ -82,11 +97,11 @@ async function tellLeftovers(watch: Leftovers): Promise<void> {
 }
 
 function tellFailures(): void {
-  if (total.failures.length > 0) report.title('Failed');
-  for (const { title, message } of total.failures) {
+  if (outcome.total.failures.length > 0) report.title('Failed');
+  for (const { title, message } of outcome.total.failures) {
     const lines = message.trimEnd().split('\n').slice(0, 40);
     report.say(`  ✗ ${title}\n${lines.map((line) => `      ${line}`).join('\n')}\n`);
   }
-  if (total.skips.length > 0) report.title('Skipped');
-  for (const title of total.skips) report.say(`  – ${title}`);
+  if (outcome.total.skips.length > 0) report.title('Skipped');
+  for (const title of outcome.total.skips) report.say(`  – ${title}`);
 }
