@@ -14,6 +14,8 @@ const extension = {
   platform: 'node',
   format: 'cjs',
   target: 'node22',
+  // jsonc-parser's main is a UMD module whose own requires no bundler sees.
+  mainFields: ['module', 'main'],
   // ssh2 requires its native parts in try/catch; what cannot be loaded is done in JavaScript.
   external: ['vscode', 'cpu-features', '*.node'],
   // How code knows that it runs in the bundle (src/sync/files.ts).

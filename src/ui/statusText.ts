@@ -14,7 +14,7 @@ export interface StatusText {
 }
 
 const icons: Readonly<Record<EnvironmentKind, string>> = {
-  host: 'device-desktop',
+  host: 'home',
   container: 'package',
   vm: 'vm',
 };
@@ -95,7 +95,7 @@ function tooltip(active: EnvironmentKind, snapshots: readonly Snapshot[]): strin
     '| | |',
     '|:--|:--|',
     ...snapshots.map((snapshot) => row(snapshot.kind, environmentRow(snapshot).description)),
-    row('host', active === 'host' ? l10n.t('active') : ''),
+    row('host', l10n.t('this computer')),
     '',
     l10n.t('Click to switch.'),
   ].join('\n');

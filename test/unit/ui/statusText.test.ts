@@ -24,7 +24,7 @@ describe('statusText', () => {
     expect(statusText('vm', [snapshot('container', 'stopped'), snapshot('vm', 'running')], alone).text).toBe(
       '$(vm) VM',
     );
-    expect(statusText('host', [snapshot('container', 'stopped')], alone).text).toBe('$(device-desktop) Host');
+    expect(statusText('host', [snapshot('container', 'stopped')], alone).text).toBe('$(home) Host');
   });
 
   it('says so where the active environment does not run', () => {
