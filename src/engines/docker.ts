@@ -1,0 +1,175 @@
+import { constants } from 'node:fs';
+import { access, readFile, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import type Dockerode from 'dockerode';
+import { abortable, withDeadline } from '../base/abort.ts';
+import type { Logger } from '../base/log.ts';
+import { endpointEnv, findDockerEndpoint, type DockerEndpoint } from './dockerEndpoint.ts';
+import { explainDockerError, sshNotSupported } from './dockerErrors.ts';
+
+/** How long a call that the engine answers at once may take, in milliseconds. */
+const callMs = 30_000;
+
+export interface DockerOptions {
+  /** An address instead of the one that is found, from the settings. */
+  readonly endpoint?: string;
+  /** The docker command line: a name on the PATH, or a path. */
+  readonly program: string;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * The Docker engine. Which one is looked up at the first call, and again after one could not be reached,
+ * so that an engine that is started or installed later is found.
+ */
+export class DockerEngine {
+  readonly #options: DockerOptions;
+  readonly #log: Logger;
+  #found: Promise<Found> | undefined;
+
+  constructor(options: DockerOptions, log: Logger) {
+    this.#options = options;
+    this.#log = log;
+  }
+
+  /** Where the engine is. @throws SwitchyardError */
+  async endpoint(): Promise<DockerEndpoint> {
+    return (await this.#find()).endpoint;
+  }
+
+  /** Variables for programs that are to ask the same engine. @throws SwitchyardError */
+  async env(): Promise<Readonly<Record<string, string | undefined>>> {
+    return endpointEnv(await this.endpoint());
+  }
+
+  /**
+   * Asks the engine for something, for at most `timeoutMs` (default 30 s; Infinity for what may rightly
+   * take long). Dockerode's calls take no signal throughout, so what is given up may end by itself later:
+   * give `work` its signal to calls that stream.
+   * @param what the sentence that says what could not be done, for the error
+   * @throws SwitchyardError `docker.*`, `timeout`
+   */
+  async ask<T>(
+    what: string,
+    work: (docker: Dockerode, signal: AbortSignal) => Promise<T>,
+    options: { readonly signal: AbortSignal; readonly timeoutMs?: number },
+  ): Promise<T> {
+    options.signal.throwIfAborted();
+    const timeoutMs = options.timeoutMs ?? callMs;
+    const signal = timeoutMs === Infinity ? options.signal : withDeadline(options.signal, timeoutMs);
+    const { docker, endpoint } = await this.#find();
+    try {
+      return await abortable(work(docker, signal), signal);
+    } catch (error) {
+      if (options.signal.aborted) throw options.signal.reason;
+      if (isUnreachable(error)) this.#found = undefined;
+      throw explainDockerError(error, what, endpoint, {
+        platform: process.platform,
+        hasProgram: await isProgram(this.#options.program, this.#env()),
+      });
+    }
+  }
+
+  /**
+   * The engine's events as they happen, one JSON object a line, until the signal fires.
+   * @param filters as in the API: `{ type: ['container'] }`
+   * @throws SwitchyardError
+   */
+  async events(
+    what: string,
+    filters: Record<string, string[]>,
+    signal: AbortSignal,
+  ): Promise<NodeJS.ReadableStream> {
+    return this.ask(
+      what,
+      (docker) => docker.getEvents({ filters: JSON.stringify(filters), abortSignal: signal }),
+      { signal },
+    );
+  }
+
+  #env(): Readonly<Record<string, string | undefined>> {
+    return this.#options.env ?? process.env;
+  }
+
+  async #find(): Promise<Found> {
+    this.#found ??= this.#discover();
+    try {
+      return await this.#found;
+    } catch (error) {
+      this.#found = undefined;
+      throw error;
+    }
+  }
+
+  async #discover(): Promise<Found> {
+    const endpoint = await findDockerEndpoint({
+      env: this.#env(),
+      home: homedir(),
+      platform: process.platform,
+      exists,
+      ...(this.#options.endpoint === undefined ? {} : { preferred: this.#options.endpoint }),
+    });
+    if (endpoint.host.startsWith('ssh:')) throw sshNotSupported(endpoint);
+    this.#log.info(`Docker at ${endpoint.host} (from ${endpoint.source.from})`);
+    // Loaded here, so that a window without containers never pays for it.
+    const { default: Client } = await import('dockerode');
+    return { endpoint, docker: new Client(await clientOptions(endpoint)) };
+  }
+}
+
+interface Found {
+  readonly endpoint: DockerEndpoint;
+  readonly docker: Dockerode;
+}
+
+/** Dockerode's options for an address. What is not said it would take from DOCKER_HOST by itself. */
+async function clientOptions(endpoint: DockerEndpoint): Promise<Dockerode.DockerOptions> {
+  const [, scheme = '', rest = ''] = /^(\w+):\/\/(.*)$/.exec(endpoint.host) ?? [];
+  if (scheme === 'unix' || scheme === 'npipe') return { socketPath: rest, host: '', protocol: 'http' };
+  const url = new URL(endpoint.host.replace(/^tcp:/, 'http:'));
+  const read = async (name: string): Promise<Buffer> => readFile(path.join(endpoint.tlsFolder ?? '', name));
+  const tls = endpoint.tlsFolder
+    ? { ca: await read('ca.pem'), cert: await read('cert.pem'), key: await read('key.pem') }
+    : undefined;
+  return {
+    host: url.hostname,
+    port: url.port || (tls ? '2376' : '2375'),
+    protocol: tls || scheme === 'https' ? 'https' : 'http',
+    ...tls,
+  };
+}
+
+function isUnreachable(error: unknown): boolean {
+  return typeof (error as NodeJS.ErrnoException | null)?.syscall === 'string';
+}
+
+async function exists(file: string): Promise<boolean> {
+  try {
+    await stat(file);
+    return true;
+  } catch (error) {
+    // What may not be looked at is there: to use it will say why it cannot be used.
+    return (error as NodeJS.ErrnoException).code === 'EACCES';
+  }
+}
+
+/** True where `program` is a path of, or a name on the PATH of, something that can be run. */
+export async function isProgram(
+  program: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<boolean> {
+  const folders = path.isAbsolute(program) ? [''] : (env['PATH'] ?? '').split(path.delimiter);
+  const endings = process.platform === 'win32' ? ['.exe', '.cmd', ''] : [''];
+  for (const folder of folders) {
+    for (const ending of endings) {
+      try {
+        await access(path.join(folder, program + ending), constants.X_OK);
+        return true;
+      } catch {
+        // Not this one; the next may be.
+      }
+    }
+  }
+  return false;
+}
