@@ -113,9 +113,14 @@ export function toSwitchyardError(error: unknown, what: string): SwitchyardError
   return new SwitchyardError({
     code: 'internal',
     what,
-    why: error instanceof Error ? error.message : String(error),
+    why: asSentence(error instanceof Error ? error.message : String(error)),
     next: l10n.t('The log has the details.'),
     remedies: [{ do: 'retry' }, { do: 'showLog' }],
     cause: error,
   });
+}
+
+/** Messages of programs often end without a full stop, and another sentence follows here. */
+function asSentence(message: string): string {
+  return /[.!?…]$/.test(message.trimEnd()) ? message.trimEnd() : `${message.trimEnd()}.`;
 }

@@ -78,10 +78,7 @@ function showTree({
   const disposables = new DisposableStore();
   const tree = disposables.add(new EnvironmentsTree(monitor, others));
   const view = disposables.add(
-    vscode.window.createTreeView('switchyard.environments', {
-      treeDataProvider: tree,
-      showCollapseAll: true,
-    }),
+    vscode.window.createTreeView('switchyard.environments', { treeDataProvider: tree }),
   );
   disposables.add(vscode.window.registerFileDecorationProvider(activeDecoration));
   let looking: Disposable | undefined;

@@ -110,7 +110,7 @@ export function factRows(snapshot: Snapshot): { readonly id: string; readonly te
   add('disk', diskRow(usage));
   if (details) {
     add('workspace', workspaceRow(details));
-    if (details.isolation) add('isolation', isolationRow(details.isolation));
+    if (details.isolation) rows.push(...isolationRows(details.isolation));
   }
   return rows;
 }
@@ -210,7 +210,7 @@ function diskRow(usage: Usage | undefined): RowText | undefined {
   const base = usage.diskBaseBytes === undefined ? undefined : formatBytes(usage.diskBaseBytes);
   return {
     label: l10n.t('Disk'),
-    description: base === undefined ? own : l10n.t('{0} over an image of {1}', own, base),
+    description: base === undefined ? own : l10n.t('{0} + image {1}', own, base),
     tooltip:
       base === undefined
         ? l10n.t('Takes {0} on the disk.', own)
@@ -231,38 +231,48 @@ function workspaceRow(details: EnvironmentDetails): RowText {
   };
 }
 
-export function isolationRow(isolation: Isolation): RowText {
-  const release = isolation.kernelRelease ?? '';
-  const version = /^\d+(\.\d+)*/.exec(release)?.[0] ?? release;
-  const parts = [
-    (isolation.kernel === 'own'
-      ? l10n.t('own kernel {0}', version)
-      : l10n.t("host's kernel {0}", version)
-    ).trim(),
-    isolation.rootIsHostRoot ? l10n.t('root is host root') : l10n.t('root is not host root'),
+/** Three questions, three rows: whose kernel, who is root, and how are the processors made. */
+export function isolationRows(isolation: Isolation): { readonly id: string; readonly text: RowText }[] {
+  const { kernel, rootIsHostRoot, acceleration } = isolation;
+  const rows = [
+    { id: 'kernel', text: kernelRow(kernel === 'own', isolation.kernelRelease) },
+    {
+      id: 'root',
+      text: {
+        label: l10n.t('Root'),
+        description: rootIsHostRoot ? l10n.t('is root on the host') : l10n.t('is not root on the host'),
+        tooltip: rootIsHostRoot
+          ? l10n.t('Root inside is root on the host: what breaks out of it owns the computer.')
+          : l10n.t('Root inside is not root on the host.'),
+      },
+    },
   ];
-  const lines = [
-    release === ''
-      ? isolation.kernel === 'own'
-        ? l10n.t('It runs a kernel of its own.')
-        : l10n.t("It shares the host's kernel.")
-      : isolation.kernel === 'own'
-        ? l10n.t('It runs a kernel of its own: {0}.', release)
-        : l10n.t("It shares the host's kernel: {0}.", release),
-    isolation.rootIsHostRoot
-      ? l10n.t('Root inside is root on the host: what breaks out of it owns the computer.')
-      : l10n.t('Root inside is not root on the host.'),
-  ];
-  if (isolation.acceleration) {
-    const { type, reason } = isolation.acceleration;
-    parts.push(type === 'kvm' ? l10n.t('KVM') : l10n.t('emulated'));
-    lines.push(
-      type === 'kvm'
-        ? l10n.t('Its processors are virtualised by hardware (KVM). {0}', reason)
-        : l10n.t('Its processors are emulated in software (TCG), which is slow. {0}', reason),
-    );
+  if (acceleration) {
+    const { type, reason } = acceleration;
+    rows.push({
+      id: 'processor',
+      text: {
+        label: l10n.t('Processor'),
+        description: type === 'kvm' ? l10n.t('virtualised (KVM)') : l10n.t('emulated (TCG)'),
+        tooltip:
+          type === 'kvm'
+            ? l10n.t('Its processors are virtualised by hardware (KVM). {0}', reason)
+            : l10n.t('Its processors are emulated in software (TCG), which is slow. {0}', reason),
+      },
+    });
   }
-  return { label: l10n.t('Isolation'), description: parts.join(' · '), tooltip: lines.join('\n\n') };
+  return rows;
+}
+
+function kernelRow(own: boolean, release: string | undefined): RowText {
+  const version = release === undefined ? undefined : (/^\d+(\.\d+)*/.exec(release)?.[0] ?? release);
+  const sentence = own ? l10n.t('It runs a kernel of its own.') : l10n.t("It shares the host's kernel.");
+  const whose = own ? l10n.t('its own') : l10n.t("the host's");
+  return {
+    label: l10n.t('Kernel'),
+    description: version === undefined ? whose : l10n.t('{0}, {1}', whose, version),
+    tooltip: release === undefined ? sentence : l10n.t('{0} Its release is {1}.', sentence, release),
+  };
 }
 
 /** The group row of the config's ports. */

@@ -6,7 +6,7 @@ import {
   environmentRow,
   factRows,
   ignoredRow,
-  isolationRow,
+  isolationRows,
   portsRow,
   startRow,
   type Snapshot,
@@ -121,9 +121,10 @@ describe('factRows', () => {
       'Up: 38 min, since 14:02',
       'CPU: 2 % of 2',
       'Memory: 84 MB of 4 GB',
-      'Disk: 12 MB over an image of 412 MB',
+      'Disk: 12 MB + image 412 MB',
       'Workspace: mounted',
-      "Isolation: host's kernel 6.18.44 · root is host root",
+      "Kernel: the host's, 6.18.44",
+      'Root: is root on the host',
     ]);
   });
 
@@ -161,27 +162,31 @@ describe('startRow', () => {
   });
 });
 
-describe('isolationRow', () => {
-  it('tells an own kernel, who root is, and how the processors are made', () => {
-    const text = isolationRow({
+describe('isolationRows', () => {
+  it('tell an own kernel, who root is, and how the processors are made', () => {
+    const rows = isolationRows({
       kernel: 'own',
       kernelRelease: '6.1.0-37-cloud-amd64',
       rootIsHostRoot: false,
       acceleration: { type: 'tcg', reason: 'The processor offers no virtualisation.' },
     });
-    expect(text.description).toBe('own kernel 6.1.0 · root is not host root · emulated');
-    expect(text.tooltip).toContain('The processor offers no virtualisation.');
+    expect(rows.map(({ text }) => `${text.label}: ${text.description}`)).toEqual([
+      'Kernel: its own, 6.1.0',
+      'Root: is not root on the host',
+      'Processor: emulated (TCG)',
+    ]);
+    expect(rows[0]?.text.tooltip).toContain('6.1.0-37-cloud-amd64');
+    expect(rows[2]?.text.tooltip).toContain('The processor offers no virtualisation.');
   });
 
-  it('says so where the kernel is not known yet', () => {
-    const text = isolationRow({
+  it('say so where the kernel is not known yet', () => {
+    const rows = isolationRows({
       kernel: 'own',
       kernelRelease: undefined,
       rootIsHostRoot: false,
       acceleration: undefined,
     });
-    expect(text.description).toBe('own kernel · root is not host root');
-    expect(text.tooltip).not.toMatch(/: \./);
+    expect(rows.map(({ text }) => text.description)).toEqual(['its own', 'is not root on the host']);
   });
 });
 
