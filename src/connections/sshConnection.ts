@@ -1,0 +1,338 @@
+import type { Duplex, Readable, Writable } from 'node:stream';
+import * as l10n from '@vscode/l10n';
+import type { Client, ClientChannel, ConnectConfig, ServerHostKeyAlgorithm } from 'ssh2';
+import { DisposableStore, toDisposable } from '../base/disposable.ts';
+import { isCancellation, SwitchyardError } from '../base/errors.ts';
+import { Emitter, type Event } from '../base/event.ts';
+import type { Connection, ExecRequest, ExitStatus, RemoteProcess, TerminalSize } from './connection.ts';
+import { remoteCommand } from './sshCommand.ts';
+import { hostKeyMismatch, keyBlob, keyType } from './sshHostKey.ts';
+
+/** Where and as whom to log in, and what to insist on. */
+export interface SshTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  /** In OpenSSH's or PEM format. */
+  readonly privateKey: string;
+  /** The server's keys, one of which it must show, as lines in OpenSSH's public key format. */
+  readonly hostKeys: readonly string[];
+  /** The account that opens with the same key and may become any other user; else sudo is asked. */
+  readonly admin?: string;
+}
+
+/** What every program gets unless its request says otherwise. */
+export interface SshDefaults {
+  readonly cwd?: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Bound on logging in, and on opening a channel of a living connection, in milliseconds. */
+const loginMs = 20_000;
+const channelMs = 20_000;
+/** How often to ask whether the server is there, and after how many silences it is not. */
+const keepaliveMs = 10_000;
+const keepaliveCount = 3;
+/** How long a program may take to end by itself when its owner no longer wants it, in milliseconds. */
+const graceMs = 2_000;
+
+/**
+ * Logs in.
+ * @throws SwitchyardError `ssh.hostKey` where the server shows another key than the known ones,
+ *   `ssh.failed` where it cannot be reached or does not let us in
+ */
+export async function connectSsh(
+  target: SshTarget,
+  defaults: SshDefaults,
+  signal: AbortSignal,
+): Promise<SshConnection> {
+  return new SshConnection(target, defaults, await login(target, target.user, signal));
+}
+
+/** A connection into a machine over SSH; one TCP connection, many channels. */
+export class SshConnection implements Connection {
+  readonly description: string;
+  readonly user: string;
+  readonly #target: SshTarget;
+  readonly #defaults: SshDefaults;
+  readonly #client: Client;
+  readonly #owned = new DisposableStore();
+  readonly #closed = new Emitter<Error | undefined>();
+  #isClosed = false;
+  #failure: Error | undefined;
+  #admin: Promise<Client> | undefined;
+
+  constructor(target: SshTarget, defaults: SshDefaults, client: Client) {
+    this.#target = target;
+    this.#defaults = defaults;
+    this.#client = client;
+    this.user = target.user;
+    this.description = `${target.user}@${target.host}`;
+    client.on('error', (error) => (this.#failure ??= error));
+    client.once('close', () => this.#onClose());
+    this.#owned.add(toDisposable(() => client.end()));
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  get onDidClose(): Event<Error | undefined> {
+    return this.#closed.event;
+  }
+
+  async exec(request: ExecRequest, signal: AbortSignal): Promise<RemoteProcess> {
+    const cwd = request.cwd ?? this.#defaults.cwd;
+    const full = {
+      argv: request.argv,
+      env: { ...this.#defaults.env, ...request.env },
+      ...(cwd === undefined ? {} : { cwd }),
+    };
+    const pty = request.tty && {
+      cols: request.tty.columns,
+      rows: request.tty.rows,
+      term: request.env?.['TERM'] ?? 'xterm-256color',
+    };
+    const other = request.user !== undefined && request.user !== this.user ? request.user : undefined;
+    const { admin } = this.#target;
+    let client = this.#client;
+    let command = remoteCommand(full);
+    if (other !== undefined && admin === undefined) {
+      command = remoteCommand(full, { by: 'sudo', user: other });
+    } else if (other !== undefined) {
+      if (admin !== this.user) client = await this.#adminClient(admin ?? 'root', signal);
+      if (other !== admin) command = remoteCommand(full, { by: 'setpriv', user: other });
+    }
+    const channel = await this.#open<ClientChannel>(signal, (done) => {
+      client.exec(command, pty ? { pty } : {}, done);
+    });
+    return new SshProcess(channel, pty !== undefined);
+  }
+
+  async connectTcp(host: string, port: number, signal: AbortSignal): Promise<Duplex> {
+    return this.#open<ClientChannel>(signal, (done) => {
+      this.#client.forwardOut('127.0.0.1', 0, host, port, done);
+    });
+  }
+
+  dispose(): void {
+    this.#owned.dispose();
+  }
+
+  /** A second login, made the first time that somebody else than the connection's user is asked for. */
+  async #adminClient(admin: string, signal: AbortSignal): Promise<Client> {
+    const opening = (this.#admin ??= login(this.#target, admin, signal).then((client) => {
+      client.on('error', () => undefined);
+      client.once('close', () => (this.#admin = undefined));
+      this.#owned.add(toDisposable(() => client.end()));
+      return client;
+    }));
+    try {
+      return await opening;
+    } catch (error) {
+      this.#admin = undefined;
+      throw error;
+    }
+  }
+
+  /** Opens a channel within a bound; one that comes too late is closed again. */
+  async #open<T extends Duplex>(
+    signal: AbortSignal,
+    begin: (done: (error: Error | undefined, channel: T) => void) => void,
+  ): Promise<T> {
+    signal.throwIfAborted();
+    if (this.#isClosed) throw this.#gone();
+    return new Promise<T>((resolve, reject) => {
+      let settled = false;
+      const settle = (act: () => void): void => {
+        if (settled) return;
+        settled = true;
+        clearTimeout(timer);
+        signal.removeEventListener('abort', onAbort);
+        closing.dispose();
+        act();
+      };
+      const onAbort = (): void => settle(() => reject(signal.reason as Error));
+      const timer = setTimeout(
+        () => settle(() => reject(this.#refused(l10n.t('It did not answer in {0} s.', channelMs / 1000)))),
+        channelMs,
+      );
+      signal.addEventListener('abort', onAbort, { once: true });
+      const closing = this.onDidClose(() => settle(() => reject(this.#gone())));
+      try {
+        begin((error, channel) => {
+          if (error) settle(() => reject(this.#refused(error.message, error)));
+          else if (settled) channel.destroy();
+          else settle(() => resolve(channel));
+        });
+      } catch (error) {
+        // ssh2 throws at once where the socket is gone already.
+        settle(() => reject(this.#refused(String(error), error)));
+      }
+    });
+  }
+
+  #onClose(): void {
+    this.#isClosed = true;
+    this.#closed.fire(this.#failure);
+    this.#closed.dispose();
+    this.#owned.dispose();
+  }
+
+  #gone(): SwitchyardError {
+    return new SwitchyardError({
+      code: 'environment.gone',
+      what: l10n.t('The connection to {0} is closed.', this.description),
+      why: this.#failure?.message ?? l10n.t('The virtual machine stopped, or was suspended.'),
+      next: l10n.t('Open the environment again.'),
+      remedies: [{ do: 'retry' }],
+      cause: this.#failure,
+    });
+  }
+
+  #refused(why: string, cause?: unknown): SwitchyardError {
+    return new SwitchyardError({
+      code: 'ssh.failed',
+      what: l10n.t('{0} opened no channel.', this.description),
+      why,
+      next: l10n.t('Try again; if it stays so, restart the virtual machine.'),
+      remedies: [{ do: 'retry' }, { do: 'showLog' }],
+      cause,
+    });
+  }
+}
+
+/** A program at the other end of a channel. */
+class SshProcess implements RemoteProcess {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly exit: Promise<ExitStatus>;
+  readonly #channel: ClientChannel;
+  readonly #tty: boolean;
+  #over = false;
+  #ending = false;
+
+  constructor(channel: ClientChannel, tty: boolean) {
+    this.#channel = channel;
+    this.#tty = tty;
+    this.stdin = channel;
+    this.stdout = channel;
+    this.stderr = channel.stderr;
+    // Nothing comes there, and yet the channel closes only when it has been read to its end.
+    if (tty) channel.stderr.resume();
+    let status: ExitStatus = { code: undefined, signal: undefined };
+    channel.on('exit', (code: number | null, signalName?: string) => {
+      status = { code: code ?? undefined, signal: signalName?.replace(/^SIG/, '') };
+    });
+    this.exit = new Promise((resolve) => {
+      channel.once('close', () => {
+        this.#over = true;
+        resolve(status);
+      });
+    });
+  }
+
+  resize(size: TerminalSize): void {
+    if (this.#tty && !this.#over) this.#channel.setWindow(size.rows, size.columns, 0, 0);
+  }
+
+  kill(signal: 'INT' | 'TERM' | 'KILL' | 'HUP'): Promise<void> {
+    // sshd signals the program's whole process group (since OpenSSH 7.9).
+    if (!this.#over) this.#channel.signal(signal);
+    return Promise.resolve();
+  }
+
+  dispose(): void {
+    if (this.#over || this.#ending) return;
+    this.#ending = true;
+    const { stdout, stderr } = this;
+    stdout.resume();
+    stderr.resume();
+    if (this.#tty) {
+      // The terminal hangs up, and what runs in it gets HUP.
+      this.#channel.close();
+      return;
+    }
+    this.#channel.signal('TERM');
+    const timer = setTimeout(() => {
+      if (this.#over) return;
+      this.#channel.signal('KILL');
+      this.#channel.close();
+    }, graceMs);
+    void this.exit.then(() => clearTimeout(timer));
+  }
+}
+
+/** The algorithms with which a key of this type signs, best first. */
+function signatures(type: string): ServerHostKeyAlgorithm[] {
+  if (type === 'ssh-rsa') return ['rsa-sha2-512', 'rsa-sha2-256'];
+  return [type as ServerHostKeyAlgorithm];
+}
+
+async function login(target: SshTarget, user: string, signal: AbortSignal): Promise<Client> {
+  signal.throwIfAborted();
+  // Lazily: ssh2 is heavy and a window may never need it.
+  const { default: ssh2 } = await import('ssh2');
+  const known = target.hostKeys.map(keyBlob);
+  let offered: Buffer | undefined;
+  const client = new ssh2.Client();
+  const config: ConnectConfig = {
+    host: target.host,
+    port: target.port,
+    username: user,
+    privateKey: target.privateKey,
+    readyTimeout: loginMs,
+    keepaliveInterval: keepaliveMs,
+    keepaliveCountMax: keepaliveCount,
+    algorithms: {
+      // Only what is known can be checked.
+      serverHostKey: [...new Set(known.flatMap((key) => signatures(keyType(key))))],
+      // AES-GCM first: fastest in OpenSSL, and the ChaCha20 of some editors' crypto is missing.
+      cipher: ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'aes128-ctr', 'aes256-ctr'],
+    },
+    hostVerifier: (key: Buffer) => {
+      offered = key;
+      return known.some((one) => one.equals(key));
+    },
+  };
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const onAbort = (): void => reject(signal.reason as Error);
+      signal.addEventListener('abort', onAbort, { once: true });
+      const end = (act: () => void) => (): void => {
+        signal.removeEventListener('abort', onAbort);
+        act();
+      };
+      client.once('ready', end(resolve));
+      client.on('error', (error) => end(() => reject(error))());
+      client.once(
+        'close',
+        end(() => reject(new Error('The server closed the connection.'))),
+      );
+      client.connect(config);
+    });
+    client.removeAllListeners();
+    client.setNoDelay(true);
+    return client;
+  } catch (error) {
+    client.removeAllListeners();
+    // What it says after its end concerns nobody.
+    client.on('error', () => undefined);
+    client.destroy();
+    signal.throwIfAborted();
+    if (isCancellation(error)) throw error;
+    const shown = offered;
+    if (shown && !known.some((one) => one.equals(shown))) {
+      throw hostKeyMismatch({ host: target.host, known, offered: shown });
+    }
+    throw new SwitchyardError({
+      code: 'ssh.failed',
+      what: l10n.t('There is no SSH connection to {0}@{1}.', user, target.host),
+      why: error instanceof Error ? error.message : String(error),
+      next: l10n.t('Restart the virtual machine, or rebuild it if that does not help.'),
+      remedies: [{ do: 'retry' }, { do: 'rebuild', kind: 'vm' }, { do: 'showLog' }],
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,202 @@
+import * as l10n from '@vscode/l10n';
+import { SwitchyardError } from '../base/errors.ts';
+import { CommandFailed, lastLines, type Command } from '../base/process.ts';
+
+/** Where a machine's Vagrantfile and Vagrant's own data about it lie. */
+export interface VagrantPlace {
+  /** Folder that holds the Vagrantfile. */
+  readonly cwd: string;
+  /** `.vagrant` folder; undefined: Vagrant's default. */
+  readonly dotfilePath: string | undefined;
+}
+
+/** One line of `--machine-readable` output. */
+export interface VagrantMessage {
+  /** Seconds since 1970. */
+  readonly timestamp: number;
+  /** Name of the machine; empty where it concerns none. */
+  readonly target: string;
+  readonly type: string;
+  readonly data: readonly string[];
+}
+
+const minute = 60_000;
+
+/**
+ * Taken along by every call: no call home, no waiting for it offline, no colours.
+ * @see https://developer.hashicorp.com/vagrant/docs/other/environmental-variables
+ */
+const quiet = {
+  VAGRANT_CHECKPOINT_DISABLE: '1',
+  VAGRANT_BOX_UPDATE_CHECK_DISABLE: '1',
+  VAGRANT_NO_COLOR: '1',
+};
+
+/**
+ * Reads a line of machine-readable output: `timestamp,target,type,data…`, with commas in data as
+ * `%!(VAGRANT_COMMA)` and newlines as `\n`. Undefined for a line that is none.
+ * @see https://developer.hashicorp.com/vagrant/docs/cli/machine-readable
+ */
+export function parseMessage(line: string): VagrantMessage | undefined {
+  const [timestamp, target, type, ...data] = line.trimEnd().split(',');
+  if (timestamp === undefined || target === undefined || type === undefined || !/^\d+$/.test(timestamp)) {
+    return undefined;
+  }
+  const decode = (text: string): string =>
+    text.replaceAll('%!(VAGRANT_COMMA)', ',').replaceAll('\\n', '\n').replaceAll('\\r', '\r');
+  return { timestamp: Number(timestamp), target, type, data: data.map(decode) };
+}
+
+export function parseMessages(stdout: string): VagrantMessage[] {
+  return stdout.split('\n').flatMap((line) => parseMessage(line) ?? []);
+}
+
+/** What a line of output says to a person: the text of a `ui` message, or a line that is no message. */
+export function spokenLines(line: string): string[] {
+  const message = parseMessage(line);
+  if (!message) return line.trim() === '' ? [] : [line.trimEnd()];
+  if (message.type !== 'ui') return [];
+  return (message.data.slice(1).join(',') || '')
+    .split('\n')
+    .map((text) => text.replace(/^(==>)?\s*[^:\s]+:\s/, '').trim())
+    .filter((text) => text !== '');
+}
+
+function vagrant<T>(
+  args: readonly string[],
+  timeoutMs: number,
+  parse: (stdout: string) => T,
+  place?: VagrantPlace,
+): Command<T> {
+  return {
+    program: 'vagrant',
+    args: [...args, '--machine-readable'],
+    env: {
+      ...quiet,
+      ...(place ? { VAGRANT_CWD: place.cwd, VAGRANT_DOTFILE_PATH: place.dotfilePath } : {}),
+    },
+    ...(place ? { cwd: place.cwd } : {}),
+    timeoutMs,
+    parse,
+  };
+}
+
+const nothing = (): void => undefined;
+
+export const vagrantCommands = {
+  version: (): Command<string> =>
+    vagrant(['--version'], minute, (stdout) => {
+      const found = /Vagrant (\S+)/.exec(stdout)?.[1];
+      if (found === undefined) throw new Error(`Not a version of Vagrant: ${lastLines(stdout, 1)}`);
+      return found;
+    }),
+
+  /** Plugins by name, with their versions. */
+  plugins: (): Command<ReadonlyMap<string, string>> =>
+    vagrant(['plugin', 'list'], minute, (stdout) => {
+      const found = new Map<string, string>();
+      for (const { type, target, data } of parseMessages(stdout)) {
+        if (type === 'plugin-name' && data[0] !== undefined) found.set(data[0], '');
+        if (type === 'plugin-version') found.set(target, (data[0] ?? '').split(',')[0]?.trim() ?? '');
+      }
+      return found;
+    }),
+
+  boxAdd: (name: string, file: string): Command<void> =>
+    vagrant(['box', 'add', '--name', name, '--provider', 'libvirt', '--', file], 15 * minute, nothing),
+
+  boxRemove: (name: string): Command<void> =>
+    vagrant(['box', 'remove', '--force', '--all', '--provider', 'libvirt', '--', name], 2 * minute, nothing),
+
+  up: (place: VagrantPlace, machine: string, provider: string): Command<void> =>
+    vagrant(['up', '--provider', provider, '--', machine], 20 * minute, nothing, place),
+
+  halt: (place: VagrantPlace, machine: string): Command<void> =>
+    vagrant(['halt', '--', machine], 5 * minute, nothing, place),
+
+  suspend: (place: VagrantPlace, machine: string): Command<void> =>
+    vagrant(['suspend', '--', machine], 10 * minute, nothing, place),
+
+  destroy: (place: VagrantPlace, machine: string): Command<void> =>
+    vagrant(['destroy', '--force', '--', machine], 5 * minute, nothing, place),
+};
+
+/** The class and text of the error that ended a call; every one of them exits with 1. */
+export function errorExit(stdout: string): { readonly name: string; readonly text: string } | undefined {
+  const last = parseMessages(stdout).findLast((message) => message.type === 'error-exit');
+  return last && { name: last.data[0] ?? '', text: last.data.slice(1).join(',').trim() };
+}
+
+/** True where another process works on the same machine right now. */
+export function isLocked(error: unknown): boolean {
+  return (
+    error instanceof CommandFailed &&
+    /MachineActionLockedError|MachineLocked|EnvironmentLockedError/.test(errorExit(error.stdout)?.name ?? '')
+  );
+}
+
+/** A failed call of Vagrant as an error for a person. */
+export function vagrantError(error: unknown, what: string): unknown {
+  if (!(error instanceof CommandFailed)) return error;
+  if (error.reason === 'notFound') {
+    return new SwitchyardError({
+      code: 'vagrant.missing',
+      what,
+      why: l10n.t('Vagrant is not installed, or not on the PATH.'),
+      next: l10n.t(
+        'Install Vagrant and its libvirt plugin (on Debian and Ubuntu: the packages vagrant and vagrant-libvirt).',
+      ),
+      remedies: [{ do: 'checkRequirements' }],
+      cause: error,
+    });
+  }
+  const exit = errorExit(error.stdout);
+  const text = exit?.text ?? lastLines(error.stderr, 5);
+  if (/ProviderNotFound|ProviderNotUsable|NoDefaultProvider/.test(exit?.name ?? '')) {
+    return new SwitchyardError({
+      code: 'vagrant.missing',
+      what,
+      why: l10n.t('Vagrant has no libvirt plugin.'),
+      next: l10n.t('Install the package vagrant-libvirt, or run: vagrant plugin install vagrant-libvirt'),
+      remedies: [{ do: 'checkRequirements' }],
+      detail: text,
+      cause: error,
+    });
+  }
+  if (/No space left on device|ENOSPC/.test(`${text}\n${error.stderr}`)) {
+    return new SwitchyardError({
+      code: 'disk.full',
+      what,
+      why: l10n.t('There is no space left on the disk of this computer.'),
+      next: l10n.t(
+        'Free some: virtual machines and boxes of other projects, images that are no longer needed.',
+      ),
+      remedies: [{ do: 'retry' }, { do: 'showLog' }],
+      detail: text,
+      cause: error,
+    });
+  }
+  if (isLocked(error)) {
+    return new SwitchyardError({
+      code: 'vagrant.locked',
+      what,
+      why: l10n.t('Another Vagrant process is working on this virtual machine and holds its lock.'),
+      next: l10n.t('Let it end, or end it, and try again.'),
+      remedies: [{ do: 'retry' }, { do: 'showLog' }],
+      detail: text,
+      cause: error,
+    });
+  }
+  return new SwitchyardError({
+    code: error.reason === 'timeout' ? 'timeout' : 'vagrant.failed',
+    what,
+    why:
+      error.reason === 'timeout'
+        ? l10n.t('vagrant {0} took too long and was ended.', error.args[0] ?? '')
+        : text || error.message,
+    next: l10n.t('The log has the whole output.'),
+    remedies: [{ do: 'retry' }, { do: 'showLog' }],
+    detail: `${lastLines(error.stdout, 100)}\n${lastLines(error.stderr, 50)}`,
+    cause: error,
+  });
+}

@@ -1,0 +1,252 @@
+import * as l10n from '@vscode/l10n';
+import { SwitchyardError } from '../base/errors.ts';
+import { CommandFailed, lastLines, type Command } from '../base/process.ts';
+
+/** Where the machines of Vagrant's libvirt provider live by default. */
+export const systemUri = 'qemu:///system';
+
+/** As `virsh domstate` names them. */
+export type DomainState =
+  'running' | 'idle' | 'paused' | 'in shutdown' | 'shut off' | 'crashed' | 'pmsuspended' | 'no state';
+
+export interface DomainInfo {
+  readonly uuid: string;
+  readonly state: DomainState;
+  /** Its memory lies on disk and comes back at the next start. */
+  readonly managedSave: boolean;
+}
+
+/** Figures of a domain at one moment. Undefined parts were not told. */
+export interface DomainStats {
+  /** Processor time used since it started, in nanoseconds, by all its CPUs together. */
+  readonly cpuTimeNs: number | undefined;
+  readonly cpus: number | undefined;
+  readonly memoryBytes: number | undefined;
+  readonly memoryLimitBytes: number | undefined;
+  /** Bytes on the host that its disks take. */
+  readonly diskBytes: number | undefined;
+}
+
+/** Something that happened to a domain, as `virsh event` prints it. */
+export interface DomainEvent {
+  readonly domain: string;
+  /** `lifecycle`, `reboot`, … */
+  readonly event: string;
+  /** "Started Booted", "Stopped Saved", …; empty where there is none. */
+  readonly detail: string;
+  readonly at: Date | undefined;
+}
+
+const short = 20_000;
+const KiB = 1024;
+
+function virsh<T>(args: readonly string[], timeoutMs: number, parse: (stdout: string) => T): Command<T> {
+  return {
+    program: 'virsh',
+    args: ['--quiet', '--connect', systemUri, ...args],
+    // What is parsed must not depend on the person's language.
+    env: { LC_ALL: 'C' },
+    timeoutMs,
+    parse,
+  };
+}
+
+const nothing = (): void => undefined;
+
+export const virshCommands = {
+  version: (): Command<{ libvirt: string; hypervisor: string }> =>
+    virsh(['version'], short, (stdout) => ({
+      libvirt: /Using library: libvirt (\S+)/.exec(stdout)?.[1] ?? '',
+      hypervisor: /Running hypervisor: (.+)/.exec(stdout)?.[1]?.trim() ?? '',
+    })),
+  networks: (): Command<ReadonlyMap<string, boolean>> => virsh(['net-list', '--all'], short, parseNetworks),
+  domainInfo: (domain: string): Command<DomainInfo> =>
+    virsh(['dominfo', '--domain', domain], short, parseDomainInfo),
+  domainNames: (): Command<readonly string[]> =>
+    virsh(['list', '--all', '--name'], short, (stdout) => stdout.split('\n').filter((name) => name !== '')),
+  stats: (domain: string): Command<DomainStats> =>
+    virsh(
+      ['domstats', '--cpu-total', '--vcpu', '--balloon', '--block', '--', domain],
+      short,
+      parseDomainStats,
+    ),
+  /** Lets the guest tell its memory use every so often; without it the figures stand still. */
+  reportMemory: (domain: string, seconds: number): Command<void> =>
+    virsh(
+      ['dommemstat', '--domain', domain, '--period', String(seconds), '--live', '--config'],
+      short,
+      nothing,
+    ),
+  addresses: (domain: string): Command<readonly string[]> =>
+    virsh(['domifaddr', '--domain', domain, '--source', 'lease'], short, parseAddresses),
+  xml: (domain: string): Command<string> => virsh(['dumpxml', '--domain', domain], short, (stdout) => stdout),
+  start: (domain: string): Command<void> => virsh(['start', '--domain', domain], 120_000, nothing),
+  resume: (domain: string): Command<void> => virsh(['resume', '--domain', domain], short, nothing),
+  managedSave: (domain: string): Command<void> =>
+    virsh(['managedsave', '--domain', domain], 10 * 60_000, nothing),
+  managedSaveRemove: (domain: string): Command<void> =>
+    virsh(['managedsave-remove', '--domain', domain], 60_000, nothing),
+  /** Asks the guest to power off; returns at once. */
+  shutdown: (domain: string): Command<void> => virsh(['shutdown', '--domain', domain], short, nothing),
+  /** Pulls the plug. */
+  destroy: (domain: string): Command<void> => virsh(['destroy', '--domain', domain], 60_000, nothing),
+  undefine: (domain: string): Command<void> =>
+    virsh(
+      ['undefine', '--domain', domain, '--managed-save', '--snapshots-metadata', '--nvram'],
+      60_000,
+      nothing,
+    ),
+  pools: (): Command<readonly string[]> =>
+    virsh(['pool-list', '--name'], short, (stdout) =>
+      stdout
+        .split('\n')
+        .map((name) => name.trim())
+        .filter((name) => name !== ''),
+    ),
+  volumes: (pool: string): Command<readonly string[]> =>
+    virsh(['vol-list', '--pool', pool], short, (stdout) =>
+      stdout.split('\n').flatMap((line) => /^\s*(.+?)\s{2,}\//.exec(line)?.[1] ?? []),
+    ),
+  volumeDelete: (pool: string, volume: string): Command<void> =>
+    virsh(['vol-delete', '--pool', pool, '--vol', volume], 60_000, nothing),
+  /** Bytes that a volume takes on the host. */
+  volumeBytes: (pool: string, volume: string): Command<number | undefined> =>
+    virsh(['vol-info', '--bytes', '--pool', pool, '--vol', volume], short, (stdout) =>
+      numberOf(/^Allocation:\s+(\d+)/m.exec(stdout)?.[1]),
+    ),
+  /** Never ends by itself; its lines are events (`parseEvent`). */
+  events: (): Command<void> => virsh(['event', '--all', '--loop', '--timestamp'], 2 ** 31 - 1, nothing),
+};
+
+/** Reads `virsh dominfo`. */
+export function parseDomainInfo(stdout: string): DomainInfo {
+  const value = (key: string): string | undefined =>
+    new RegExp(`^${key}:\\s+(.*)$`, 'm').exec(stdout)?.[1]?.trim();
+  const uuid = value('UUID');
+  const state = value('State');
+  if (uuid === undefined || state === undefined)
+    throw new Error('virsh dominfo printed no UUID or no state.');
+  return { uuid, state: state as DomainState, managedSave: value('Managed save') === 'yes' };
+}
+
+/**
+ * Reads `virsh domstats` of one domain. Memory in use is what the balloon driver says is available to the
+ * guest less what it says is usable without swapping; a guest that tells nothing counts with what QEMU
+ * takes on the host.
+ * @see https://libvirt.org/manpages/virsh.html#domstats
+ */
+export function parseDomainStats(stdout: string): DomainStats {
+  const values = new Map<string, number>();
+  for (const line of stdout.split('\n')) {
+    const match = /^\s+([\w.-]+)=(\d+)$/.exec(line);
+    if (match?.[1] !== undefined && match[2] !== undefined) values.set(match[1], Number(match[2]));
+  }
+  const kib = (key: string): number | undefined => {
+    const value = values.get(key);
+    return value === undefined ? undefined : value * KiB;
+  };
+  const available = kib('balloon.available');
+  const free = kib('balloon.usable') ?? kib('balloon.unused');
+  let disk: number | undefined;
+  for (let block = 0; block < (values.get('block.count') ?? 0); block += 1) {
+    const bytes = values.get(`block.${block}.physical`) ?? values.get(`block.${block}.allocation`);
+    if (bytes !== undefined) disk = (disk ?? 0) + bytes;
+  }
+  return {
+    cpuTimeNs: values.get('cpu.time'),
+    cpus: values.get('vcpu.current'),
+    memoryBytes:
+      available !== undefined && free !== undefined ? Math.max(0, available - free) : kib('balloon.rss'),
+    memoryLimitBytes: kib('balloon.maximum'),
+    diskBytes: disk,
+  };
+}
+
+/** IPv4 addresses out of `virsh domifaddr`. */
+export function parseAddresses(stdout: string): string[] {
+  return [...stdout.matchAll(/\bipv4\s+(\d+\.\d+\.\d+\.\d+)/g)].flatMap((match) => match[1] ?? []);
+}
+
+/** Reads a line of `virsh event --timestamp`; undefined for a line that begins no event. */
+export function parseEvent(line: string): DomainEvent | undefined {
+  const match = /^(?:(\S+ \S+): )?event '([\w-]+)' for domain '([^']*)'(?::\s*(.*))?$/.exec(line.trimEnd());
+  if (match?.[2] === undefined || match[3] === undefined) return undefined;
+  const at = match[1] === undefined ? undefined : new Date(match[1].replace(' ', 'T').replace('+0000', 'Z'));
+  return {
+    event: match[2],
+    domain: match[3],
+    detail: match[4] ?? '',
+    at: at && Number.isNaN(at.getTime()) ? undefined : at,
+  };
+}
+
+/** Networks by name, and whether each is active, out of `virsh net-list --all`. */
+export function parseNetworks(stdout: string): Map<string, boolean> {
+  const found = new Map<string, boolean>();
+  for (const line of stdout.split('\n')) {
+    const match = /^\s*(\S+)\s+(active|inactive)\s/.exec(line);
+    if (match?.[1] !== undefined) found.set(match[1], match[2] === 'active');
+  }
+  return found;
+}
+
+/** True where a call failed because there is no such domain. */
+export function isNoDomain(error: unknown): boolean {
+  return (
+    error instanceof CommandFailed &&
+    /failed to get domain|Domain not found|no domain with/i.test(error.stderr)
+  );
+}
+
+/** A failed call of virsh as an error for a person. */
+export function virshError(error: unknown, what: string): unknown {
+  if (!(error instanceof CommandFailed)) return error;
+  const common = { what, detail: lastLines(error.stderr, 50), cause: error };
+  if (error.reason === 'notFound') {
+    return new SwitchyardError({
+      ...common,
+      code: 'libvirt.missing',
+      why: l10n.t('libvirt is not installed: there is no virsh.'),
+      next: l10n.t(
+        'Install libvirt and QEMU (on Debian and Ubuntu: libvirt-daemon-system, libvirt-clients and qemu-system-x86).',
+      ),
+      remedies: [{ do: 'checkRequirements' }],
+    });
+  }
+  if (/Permission denied|authentication (unavailable|failed)|access denied/i.test(error.stderr)) {
+    return new SwitchyardError({
+      ...common,
+      code: 'libvirt.permission',
+      why: l10n.t('You have no permission to manage virtual machines on this computer.'),
+      next: l10n.t('Add your user to the group libvirt (sudo usermod -aG libvirt "$USER") and log in again.'),
+      remedies: [{ do: 'checkRequirements' }],
+    });
+  }
+  if (
+    /failed to connect to the hypervisor|Failed to connect socket|Cannot recv data|Connection reset by peer/i.test(
+      error.stderr,
+    )
+  ) {
+    return new SwitchyardError({
+      ...common,
+      code: 'libvirt.notRunning',
+      why: l10n.t('libvirt does not answer: its service is not running.'),
+      next: l10n.t('Start it (sudo systemctl start libvirtd) and try again.'),
+      remedies: [{ do: 'retry' }, { do: 'checkRequirements' }],
+    });
+  }
+  return new SwitchyardError({
+    ...common,
+    code: error.reason === 'timeout' ? 'timeout' : 'libvirt.failed',
+    why:
+      error.reason === 'timeout'
+        ? l10n.t('libvirt gave no answer in {0} s.', Math.round(short / 1000))
+        : lastLines(error.stderr, 3).replace(/^error:\s*/i, '') || error.message,
+    next: l10n.t('The log has the whole output.'),
+    remedies: [{ do: 'retry' }, { do: 'showLog' }],
+  });
+}
+
+function numberOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text);
+}

@@ -1,0 +1,171 @@
+import { createWriteStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import * as l10n from '@vscode/l10n';
+import type Docker from 'dockerode';
+import { SwitchyardError } from '../../../base/errors.ts';
+import type { Progress } from '../../../base/progress.ts';
+import { buildFailure, buildLabel, runStep, withBuildContainer } from './buildContainer.ts';
+import { familyOf, parseOsRelease, type Distribution, type Family } from './family.ts';
+import { assembleScript, builderContext, guestFiles } from './guestFiles.ts';
+import { contentKey, type GuestKeys } from './keys.ts';
+import { firstFile, packFiles } from './tar.ts';
+
+/** Bound on installing the system into the image and on writing the disk, in milliseconds. */
+const stepMs = 30 * 60_000;
+
+/** Name and content of the builder image go together: another recipe is another image. */
+const builderTag = `switchyard-box-builder:${contentKey(
+  ...builderContext().flatMap((file) => [file.path, file.content]),
+)}`;
+
+/**
+ * What, besides the image, decides what a box holds. Part of a box's key, so that a new version of
+ * Switchyard builds boxes anew where its recipe changed.
+ */
+export const recipeKey = contentKey(
+  builderTag,
+  assembleScript,
+  familyOf({ name: 'Debian', ids: ['debian'] }, '').systemScript,
+  ...guestFiles({ userPrivate: '', userPublic: '', hostPrivate: '', hostPublic: '' }).map(
+    (file) => file.path + file.content,
+  ),
+);
+
+/**
+ * Makes Vagrant boxes out of container images: a layer with init system and SSH server on top of the
+ * image, exported into a builder container that writes a bootable disk. The route and its measurements
+ * are in the design notes; it needs no privileged container.
+ */
+export class BoxBuilder {
+  readonly #docker: Docker;
+
+  constructor(docker: Docker) {
+    this.#docker = docker;
+  }
+
+  /**
+   * Builds a box file (a tar archive with metadata.json, Vagrantfile and box.img).
+   * @param image id of an image that the engine has
+   * @param boxFile where to write it; removed again where the build fails
+   * @throws SwitchyardError `image.family`, `image.buildFailed`, `image.unavailable`, `disk.full`, `timeout`
+   */
+  async build(
+    image: string,
+    boxFile: string,
+    keys: GuestKeys,
+    options: { readonly progress: Progress; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { progress, signal } = options;
+    const onLine = (line: string): void => progress.line(line);
+    const family = familyOf(await this.#distribution(image, signal), image);
+    await this.#ensureBuilder(progress, signal);
+    progress.step(l10n.t('Adding a system to the image'));
+    const system = { image, script: family.systemScript, input: false, scratch: [] };
+    await withBuildContainer(this.#docker, system, signal, async (layer) => {
+      const what = l10n.t('The packages that a virtual machine needs could not be added to the image.');
+      await runStep(layer, { what, onLine, signal, timeoutMs: stepMs });
+      progress.step(l10n.t('Writing the disk of the virtual machine'));
+      await this.#assemble(layer, boxFile, keys, onLine, signal);
+    });
+  }
+
+  /** The family of an image, without running anything of it. */
+  async family(image: string, signal: AbortSignal): Promise<Family> {
+    return familyOf(await this.#distribution(image, signal), image);
+  }
+
+  async #assemble(
+    layer: Docker.Container,
+    boxFile: string,
+    keys: GuestKeys,
+    onLine: (line: string) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const what = l10n.t('The disk of the virtual machine could not be written.');
+    const step = { image: builderTag, script: assembleScript, input: true, scratch: ['/work'] };
+    await withBuildContainer(this.#docker, step, signal, async (builder) => {
+      await builder.putArchive(await packFiles(guestFiles(keys)), { path: '/', abortSignal: signal });
+      const input = asReadable(await layer.export({ abortSignal: signal }));
+      await runStep(builder, { what, input, onLine, signal, timeoutMs: stepMs });
+      const box = asReadable(await builder.getArchive({ path: '/work/out/.', abortSignal: signal }));
+      try {
+        // Sparse files and all: what comes is the box archive itself.
+        await pipeline(box, createWriteStream(boxFile), { signal });
+      } catch (error) {
+        await rm(boxFile, { force: true });
+        signal.throwIfAborted();
+        throw buildFailure(what, '', error);
+      }
+    });
+  }
+
+  async #distribution(image: string, signal: AbortSignal): Promise<Distribution | undefined> {
+    const step = { image, script: '', input: false, scratch: [] };
+    return withBuildContainer(this.#docker, step, signal, async (container) => {
+      // The second is a link to the first nearly everywhere.
+      for (const path of ['/usr/lib/os-release', '/etc/os-release']) {
+        try {
+          const archive = await container.getArchive({ path, abortSignal: signal });
+          const text = await firstFile(asReadable(archive));
+          if (text !== undefined) return parseOsRelease(text);
+        } catch (error) {
+          if ((error as { statusCode?: number }).statusCode !== 404) throw error;
+        }
+      }
+      return undefined;
+    });
+  }
+
+  async #ensureBuilder(progress: Progress, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#docker.getImage(builderTag).inspect();
+      return;
+    } catch (error) {
+      if ((error as { statusCode?: number }).statusCode !== 404) throw error;
+    }
+    progress.step(l10n.t('Preparing the box builder, once on this computer'));
+    const what = l10n.t('The box builder could not be prepared.');
+    const stream = await this.#docker.buildImage(Readable.from([await packFiles(builderContext())]), {
+      t: builderTag,
+      forcerm: true,
+      labels: { [buildLabel]: 'builder' },
+      abortSignal: signal,
+    });
+    const output: string[] = [];
+    await new Promise<void>((resolve, reject) => {
+      this.#docker.modem.followProgress(
+        stream,
+        (error) => (error ? reject(error) : resolve()),
+        (event: { stream?: string; status?: string; error?: string }) => {
+          const line = (event.stream ?? event.error ?? event.status ?? '').trimEnd();
+          if (line === '') return;
+          output.push(line);
+          progress.line(line);
+        },
+      );
+    }).catch((error: unknown) => {
+      signal.throwIfAborted();
+      const text = `${output.join('\n')}\n${error instanceof Error ? error.message : String(error)}`;
+      throw /pull access denied|manifest unknown|not found: manifest|dial tcp|no such host|timeout|connection refused/i.test(
+        String(error),
+      )
+        ? new SwitchyardError({
+            code: 'image.unavailable',
+            what,
+            why: l10n.t('The image debian:bookworm is not on this computer and could not be fetched.'),
+            next: l10n.t('Check the connection, or load that image into the engine, and try again.'),
+            remedies: [{ do: 'retry' }, { do: 'showLog' }],
+            detail: text,
+            cause: error,
+          })
+        : buildFailure(what, text, error);
+    });
+  }
+}
+
+/** The engine's answers are Node streams; its types know only the older interface. */
+function asReadable(stream: NodeJS.ReadableStream): Readable {
+  return stream instanceof Readable ? stream : new Readable().wrap(stream);
+}

@@ -1,0 +1,281 @@
+import type { GuestKeys } from './keys.ts';
+import type { TarFile } from './tar.ts';
+
+/**
+ * What turns the unpacked image into a machine: files that are put into the guest at box build. Every
+ * text here is a constant; values come in only as whole files.
+ */
+
+/** Device names that do not depend on the machine's slots, and a log that reaches the serial console. */
+export const kernelCommandLine = 'console=ttyS0 quiet net.ifnames=0';
+
+/**
+ * sshd of its own, with its own configuration: whatever the image configured for itself stays untouched.
+ * Without PAM, because a container's exec knows no PAM either: no session, no limits, no message of the
+ * day; and a session opens without waiting for D-Bus.
+ */
+const sshdConfig = `Port 22
+HostKey /etc/switchyard/ssh_host_ed25519_key
+AuthorizedKeysFile .ssh/authorized_keys /etc/switchyard/authorized_keys
+PermitRootLogin prohibit-password
+PasswordAuthentication no
+UsePAM no
+UseDNS no
+X11Forwarding no
+PrintMotd no
+PrintLastLog no
+MaxSessions 1000
+MaxStartups 100
+Subsystem sftp internal-sftp
+`;
+
+const sshdUnit = `[Unit]
+Description=Switchyard SSH server
+DefaultDependencies=no
+# Not earlier: this clears /tmp.
+After=systemd-tmpfiles-setup.service
+Conflicts=shutdown.target
+Before=shutdown.target
+
+[Service]
+ExecStart=/usr/sbin/sshd -D -e -f /etc/switchyard/sshd_config
+ExecReload=/bin/kill -HUP $MAINPID
+RuntimeDirectory=sshd
+RuntimeDirectoryMode=0755
+KillMode=process
+Restart=always
+RestartSec=1
+`;
+
+/** A DHCP client that waits neither for udev nor for D-Bus, and is the same in every distribution. */
+const networkUnit = `[Unit]
+Description=Switchyard network (DHCP on eth0)
+DefaultDependencies=no
+Wants=network.target
+Before=network.target shutdown.target
+Conflicts=shutdown.target
+
+[Service]
+ExecStart=/usr/lib/switchyard/busybox udhcpc -f -i eth0 -t 1000 -T 1 -A 1 -s /usr/lib/switchyard/dhcp
+Restart=always
+RestartSec=1
+`;
+
+const dhcpScript = `#!/usr/lib/switchyard/busybox sh
+# Called by udhcpc with the lease in its environment.
+bb=/usr/lib/switchyard/busybox
+case $1 in
+  deconfig)
+    $bb ip link set "$interface" up
+    $bb ip -4 addr flush dev "$interface"
+    ;;
+  bound | renew)
+    $bb ip addr replace "$ip/$mask" dev "$interface"
+    for first in $router; do
+      $bb ip route replace default via "$first" dev "$interface"
+      break
+    done
+    {
+      [ -z "$domain" ] || echo "search $domain"
+      for server in $dns; do echo "nameserver $server"; done
+    } > /etc/resolv.conf
+    ;;
+esac
+`;
+
+const growUnit = `[Unit]
+Description=Switchyard: the root file system takes the whole disk
+ConditionPathExists=!/etc/switchyard/grown
+After=switchyard-sshd.service
+
+[Service]
+Type=oneshot
+ExecStart=/usr/lib/switchyard/grow
+`;
+
+const growScript = `#!/bin/sh
+set -eu
+echo ', +' | sfdisk --no-reread --no-tell-kernel --force --quiet -N 2 /dev/vda
+partx --update --nr 2 /dev/vda
+resize2fs /dev/vda2
+: > /etc/switchyard/grown
+`;
+
+/** Units that a machine for development never needs, and that cost time at boot or wake it up later. */
+const masked = [
+  ...['ssh.service', 'ssh.socket', 'sshd.service'],
+  ...['systemd-networkd.service', 'systemd-networkd.socket', 'systemd-networkd-wait-online.service'],
+  ...['networking.service', 'ifup@eth0.service', 'systemd-timesyncd.service'],
+  ...['getty.target', 'getty-static.service', 'console-getty.service'],
+  ...['serial-getty@ttyS0.service', 'getty@tty1.service'],
+  ...['e2scrub_reap.service', 'e2scrub_all.timer', 'fstrim.timer', 'dpkg-db-backup.timer'],
+  ...['apt-daily.timer', 'apt-daily-upgrade.timer', 'motd-news.timer', 'man-db.timer'],
+  ...['systemd-pstore.service', 'systemd-journal-flush.service', 'systemd-binfmt.service'],
+  ...['systemd-update-utmp.service', 'systemd-update-utmp-runlevel.service'],
+  ...['dev-hugepages.mount', 'sys-kernel-debug.mount', 'sys-kernel-tracing.mount'],
+  ...['modprobe@configfs.service', 'modprobe@dm_mod.service', 'modprobe@drm.service'],
+  ...['modprobe@efi_pstore.service', 'modprobe@fuse.service', 'modprobe@loop.service'],
+];
+
+/** The files for the builder container: what goes into the guest under /in/root, its own input beside it. */
+export function guestFiles(keys: GuestKeys): TarFile[] {
+  const unit = (name: string, text: string): TarFile => ({
+    path: `in/root/etc/systemd/system/${name}`,
+    mode: 0o644,
+    content: text,
+  });
+  return [
+    unit('switchyard-sshd.service', sshdUnit),
+    unit('switchyard-network.service', networkUnit),
+    unit('switchyard-grow.service', growUnit),
+    { path: 'in/root/usr/lib/switchyard/dhcp', mode: 0o755, content: dhcpScript },
+    { path: 'in/root/usr/lib/switchyard/grow', mode: 0o755, content: growScript },
+    { path: 'in/root/etc/switchyard/sshd_config', mode: 0o644, content: sshdConfig },
+    { path: 'in/root/etc/switchyard/authorized_keys', mode: 0o644, content: `${keys.userPublic}\n` },
+    { path: 'in/root/etc/switchyard/ssh_host_ed25519_key', mode: 0o600, content: keys.hostPrivate },
+    { path: 'in/root/etc/switchyard/ssh_host_ed25519_key.pub', mode: 0o644, content: `${keys.hostPublic}\n` },
+    { path: 'in/masked', mode: 0o644, content: `${masked.join('\n')}\n` },
+    { path: 'in/cmdline', mode: 0o644, content: kernelCommandLine },
+  ];
+}
+
+/**
+ * Runs in the builder container: the image's file system comes in as a tar stream, a Vagrant box's files
+ * are left in /work/out. No mount, no loop device, no privilege.
+ *
+ * An ext4 file system made by `mke2fs -d` keeps owners, modes, hard links, devices and extended
+ * attributes (file capabilities among them).
+ */
+export const assembleScript = String.raw`
+set -eu
+root=/work/root
+mkdir -p "$root" /work/out
+echo 'Unpacking the image'
+tar -x -f - -C "$root" --numeric-owner --same-owner --same-permissions --xattrs --xattrs-include='*' \
+  --exclude='dev/*' --exclude='proc/*' --exclude='sys/*'
+cd "$root"
+rm -f .dockerenv
+mkdir -p dev proc sys run tmp etc/systemd/system
+chmod 1777 tmp
+
+echo 'Adding the kernel and the services'
+if [ -L lib ]; then modules=usr/lib/modules; else modules=lib/modules; fi
+mkdir -p "$modules" usr/lib/switchyard
+cp -a /switchyard/modules/. "$modules/"
+cp /switchyard/busybox usr/lib/switchyard/busybox
+cp -a --no-preserve=ownership /in/root/. .
+ln -sfn /usr/lib/systemd/system/multi-user.target etc/systemd/system/default.target
+[ -e usr/lib/systemd/system/multi-user.target ] ||
+  ln -sfn /lib/systemd/system/multi-user.target etc/systemd/system/default.target
+while read -r unit; do ln -sfn /dev/null "etc/systemd/system/$unit"; done < /in/masked
+wants() {
+  mkdir -p "etc/systemd/system/$1.wants"
+  ln -sfn "/etc/systemd/system/$2" "etc/systemd/system/$1.wants/$2"
+}
+wants sysinit.target switchyard-network.service
+wants sysinit.target switchyard-sshd.service
+wants multi-user.target switchyard-grow.service
+# An empty one is filled at the first boot, so that no two machines share it.
+: > etc/machine-id
+rm -f etc/resolv.conf etc/hosts var/lib/dbus/machine-id
+: > etc/resolv.conf
+printf '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n' > etc/hosts
+echo '# The root file system is mounted by the initial RAM disk.' > etc/fstab
+# Without PAM sshd refuses an account whose password is locked by "!", also to a key; "*" is no password.
+sed -i -E 's/^([^:]+):!+\*?:/\1:*:/' etc/shadow
+# Login shells keep the image's PATH, as in a container that the Dev Containers CLI made.
+[ ! -f etc/profile ] || sed -i -E 's/^([[:space:]]*)PATH="([^"$]*)"[[:space:]]*$/\1PATH="$\{PATH:-\2\}"/' etc/profile
+
+echo 'Writing the disk'
+apparent=$(du -sm --apparent-size . | cut -f1)
+used=$(du -sm . | cut -f1)
+[ "$used" -gt "$apparent" ] || used=$apparent
+boot_mb=32
+root_mb=$((used * 115 / 100 + 200))
+total_mb=$((1 + boot_mb + root_mb))
+disk=/work/disk.raw
+truncate -s "$total_mb"M "$disk"
+printf 'label: dos\nstart=2048, size=%d, type=c, bootable\nstart=%d, type=83\n' \
+  $((boot_mb * 2048)) $((2048 + boot_mb * 2048)) | sfdisk --quiet "$disk"
+dd if=/usr/lib/syslinux/mbr/mbr.bin of="$disk" bs=440 count=1 conv=notrunc status=none
+truncate -s "$boot_mb"M /work/boot.fat
+mkfs.vfat -n SWITCHYARD /work/boot.fat > /dev/null
+{
+  printf 'default switchyard\nprompt 0\ntimeout 0\nlabel switchyard\n  kernel /vmlinuz\n  initrd /initrd.img\n  append '
+  cat /in/cmdline
+  echo
+} > /work/syslinux.cfg
+mcopy -i /work/boot.fat /switchyard/vmlinuz /switchyard/initrd.img /work/syslinux.cfg ::
+syslinux --install /work/boot.fat
+dd if=/work/boot.fat of="$disk" bs=1M seek=1 conv=notrunc,sparse status=none
+mke2fs -q -t ext4 -L switchyard-root -d "$root" \
+  -E offset=$(((1 + boot_mb) * 1048576)),lazy_itable_init=1,lazy_journal_init=1 "$disk" "$root_mb"M
+qemu-img convert -f raw -O qcow2 "$disk" /work/out/box.img
+printf '{"provider":"libvirt","format":"qcow2","virtual_size":%d}\n' $(((total_mb + 1023) / 1024)) \
+  > /work/out/metadata.json
+# All that matters to the machine stands in the Vagrantfile that each project gets.
+echo 'Vagrant.configure("2") { |config| }' > /work/out/Vagrantfile
+`;
+
+/** The whole initial RAM disk's program: the few modules a virtio machine needs, then the real system. */
+const initScript = `#!/bin/busybox sh
+bb=/bin/busybox
+$bb mount -t devtmpfs dev /dev
+$bb mount -t proc proc /proc
+$bb mount -t sysfs sys /sys
+for module in $($bb cat /modules/order); do $bb insmod "/modules/$module"; done
+tries=0
+until [ -b /dev/vda2 ]; do
+  tries=$((tries + 1))
+  if [ $tries -gt 600 ]; then
+    echo 'switchyard: there is no disk /dev/vda2 after 30 s; powering off'
+    $bb poweroff -f
+  fi
+  $bb usleep 50000
+done
+$bb mount -t ext4 -o noatime /dev/vda2 /root || {
+  echo 'switchyard: the root file system cannot be mounted; powering off'
+  $bb poweroff -f
+}
+for at in dev proc sys; do $bb mount --move /$at /root/$at; done
+exec $bb switch_root /root /sbin/init
+`;
+
+/**
+ * The builder image: the tools, and one kernel for every box. The kernel comes from here and not from the
+ * project's image, so that it is fetched once, works for any distribution, and no project's image has a
+ * hand in another project's kernel.
+ */
+export function builderContext(): TarFile[] {
+  const dockerfile = String.raw`FROM debian:bookworm
+RUN apt-get update \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+      e2fsprogs syslinux syslinux-common mtools dosfstools fdisk qemu-utils cpio kmod busybox-static \
+ && mkdir -p /tmp/debs/partial /switchyard \
+ && apt-get install -y --no-install-recommends --download-only -o Dir::Cache::archives=/tmp/debs \
+      linux-image-cloud-amd64 \
+ && for deb in /tmp/debs/linux-image-[0-9]*.deb; do dpkg-deb -x "$deb" /tmp/kernel; done \
+ && release=$(ls /tmp/kernel/lib/modules) \
+ && depmod -b /tmp/kernel "$release" \
+ && mv /tmp/kernel/boot/vmlinuz-* /switchyard/vmlinuz \
+ && mv /tmp/kernel/lib/modules /switchyard/modules \
+ && cp /bin/busybox /switchyard/busybox \
+ && apt-get clean && rm -rf /tmp/debs /tmp/kernel /var/lib/apt/lists/*
+COPY init /switchyard/init
+RUN set -e; cd /switchyard; release=$(ls modules); \
+    mkdir -p tree/lib initrd/bin initrd/dev initrd/proc initrd/sys initrd/root initrd/modules; \
+    ln -s /switchyard/modules tree/lib/modules; \
+    cp busybox initrd/bin/; cp init initrd/init; chmod 755 initrd/init; \
+    for module in virtio_pci virtio_blk virtio_net virtio_rng virtio_balloon; do \
+      modprobe --show-depends -d /switchyard/tree -S "$release" "$module"; \
+    done | sed -n 's/^insmod \([^ ]*\).*/\1/p' | awk '!seen[$0]++' > order; \
+    while read -r file; do cp "$file" initrd/modules/; basename "$file"; done < order > initrd/modules/order; \
+    test "$(grep -c virtio_ initrd/modules/order)" -ge 4; \
+    (cd initrd && find . | cpio --quiet -o -H newc) > initrd.img; \
+    rm -rf initrd order tree init
+`;
+  return [
+    { path: 'Dockerfile', mode: 0o644, content: dockerfile },
+    { path: 'init', mode: 0o755, content: initScript },
+  ];
+}

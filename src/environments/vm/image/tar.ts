@@ -1,0 +1,37 @@
+import { buffer } from 'node:stream/consumers';
+import type { Readable } from 'node:stream';
+import { extract, pack } from 'tar-stream';
+
+/** A file for a tar archive; owned by root. */
+export interface TarFile {
+  /** Relative, with `/`. */
+  readonly path: string;
+  readonly mode: number;
+  readonly content: string;
+}
+
+/** A small archive, whole in memory. */
+export async function packFiles(files: readonly TarFile[]): Promise<Buffer> {
+  const archive = pack();
+  for (const file of files) {
+    archive.entry({ name: file.path, mode: file.mode, uid: 0, gid: 0, mtime: new Date(0) }, file.content);
+  }
+  archive.finalize();
+  return buffer(archive);
+}
+
+/** The first regular file of an archive, as text; undefined where it holds none (a link, a folder). */
+export async function firstFile(archive: Readable): Promise<string | undefined> {
+  const reader = extract();
+  archive.pipe(reader);
+  archive.on('error', (error) => reader.destroy(error));
+  let found: string | undefined;
+  for await (const entry of reader) {
+    if (entry.header.type === 'file' && found === undefined) {
+      found = (await buffer(entry)).toString('utf8');
+    } else {
+      entry.resume();
+    }
+  }
+  return found;
+}

@@ -1,0 +1,62 @@
+import type { Acceleration } from './acceleration.ts';
+
+/** What a generated Vagrantfile says. */
+export interface VagrantfileInput {
+  readonly box: string;
+  readonly domainPrefix: string;
+  readonly machine: string;
+  readonly user: string;
+  readonly privateKeyFile: string;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+  readonly acceleration: Acceleration['type'];
+  /** Where libvirt writes what the machine prints on its serial console. */
+  readonly consoleFile: string;
+}
+
+const MiB = 2 ** 20;
+const GiB = 2 ** 30;
+
+/** A Ruby string literal that is exactly this text: in single quotes only `\` and `'` mean something. */
+export function rubyString(text: string): string {
+  return `'${text.replaceAll(/[\\']/g, '\\$&')}'`;
+}
+
+/**
+ * The project's Vagrantfile. It lies outside the workspace, which a guest can write: Vagrant runs it as
+ * Ruby on the host.
+ * @see https://vagrant-libvirt.github.io/vagrant-libvirt/configuration.html
+ */
+export function vagrantfile(input: VagrantfileInput): string {
+  const accelerated = input.acceleration === 'kvm';
+  return `# Written by Switchyard at every start; changes are lost.
+Vagrant.configure('2') do |config|
+  config.vm.define ${rubyString(input.machine)}
+  config.vm.box = ${rubyString(input.box)}
+  config.vm.box_check_update = false
+  config.vm.guest = :linux
+  config.vm.boot_timeout = 600
+  config.vm.allow_fstab_modification = false
+  config.vm.allow_hosts_modification = false
+  config.vm.synced_folder '.', '/vagrant', disabled: true
+  config.ssh.username = ${rubyString(input.user)}
+  config.ssh.private_key_path = ${rubyString(input.privateKeyFile)}
+  config.ssh.insert_key = false
+  config.ssh.shell = 'sh'
+  config.vm.provider :libvirt do |libvirt|
+    libvirt.default_prefix = ${rubyString(input.domainPrefix)}
+    libvirt.driver = ${accelerated ? "'kvm'" : "'qemu'"}
+    libvirt.cpu_mode = ${accelerated ? "'host-passthrough'" : "'custom'"}
+${accelerated ? '' : "    libvirt.cpu_model = 'qemu64'\n"}    libvirt.cpus = ${input.cpus}
+    libvirt.memory = ${Math.ceil(input.memoryBytes / MiB)}
+    libvirt.machine_virtual_size = ${Math.ceil(input.diskBytes / GiB)}
+    libvirt.suspend_mode = 'managedsave'
+    libvirt.graphics_type = 'none'
+    libvirt.video_type = 'none'
+    libvirt.random model: 'random'
+    libvirt.serial type: 'file', source: { path: ${rubyString(input.consoleFile)} }
+  end
+end
+`;
+}
