@@ -89,6 +89,8 @@ export interface OpenResult {
   readonly start: { readonly how: StartHow; readonly warmCache: boolean } | undefined;
   /** Where the workspace is inside. */
   readonly workspaceFolder: string;
+  /** What bringing the workspace in did; not there where it is mounted. */
+  readonly carried?: CarryReport | undefined;
   /** A hook failed: the environment is kept and usable, and this says what to do. */
   readonly problem: SwitchyardError | undefined;
 }

@@ -4,6 +4,7 @@ import type { EnvironmentKind, GuestKind } from '../base/kinds.ts';
 import type { Logger } from '../base/log.ts';
 import { silentProgress } from '../base/progress.ts';
 import type { StartHistory } from '../metrics/startHistory.ts';
+import type { CarryReport } from '../sync/carrier.ts';
 import type { Environment, OpenResult, OperationOptions } from './environment.ts';
 
 /** Where it is kept which environment of a project is active. */
@@ -26,6 +27,9 @@ export class Switcher implements Disposable {
   readonly #log: Logger;
   readonly #changed = new Emitter<EnvironmentKind>();
   readonly onDidChangeActive = this.#changed.event;
+  readonly #carried = new Emitter<{ readonly kind: GuestKind; readonly report: CarryReport }>();
+  /** Fires after each time that the workspace was brought across. */
+  readonly onDidCarry = this.#carried.event;
   readonly #end = new AbortController();
   readonly #leaving = new Set<Promise<void>>();
 
@@ -129,6 +133,7 @@ export class Switcher implements Disposable {
   dispose(): void {
     this.#end.abort();
     this.#changed.dispose();
+    this.#carried.dispose();
   }
 
   async #timed(
@@ -138,6 +143,7 @@ export class Switcher implements Disposable {
     const at = new Date();
     const began = performance.now();
     const opened = await work(this.environment(kind));
+    if (opened.carried) this.#carried.fire({ kind, report: opened.carried });
     if (opened.start) {
       await this.#history.add(kind, {
         how: opened.start.how,
@@ -149,10 +155,19 @@ export class Switcher implements Disposable {
     return opened;
   }
 
+  /** Brings the workspace of both sides together; undefined where it is mounted. */
+  async syncNow(kind: GuestKind, options: OperationOptions): Promise<CarryReport | undefined> {
+    const report = await this.environment(kind).syncNow(options);
+    if (report) this.#carried.fire({ kind, report });
+    return report;
+  }
+
   async #bringBack(left: Environment, options: OperationOptions): Promise<void> {
     const { state } = await left.refresh(options.signal);
     // What is not running has nothing that its last sync did not bring; what is gone has nothing at all.
-    if (state === 'running') await left.syncNow(options);
+    if (state !== 'running') return;
+    const report = await left.syncNow(options);
+    if (report) this.#carried.fire({ kind: left.kind, report });
   }
 
   #leave(left: Environment): void {

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import type { GuestKind } from '../base/kinds.ts';
 import type { EnvironmentProvider } from '../environments/environment.ts';
+import { tellCarryReports } from './carryReports.ts';
 import { configCommands } from './commands/configCommands.ts';
 import { lifecycleCommands } from './commands/lifecycleCommands.ts';
 import { registerCommands } from './commands/register.ts';
@@ -63,6 +64,7 @@ export function startUi(parts: {
   );
   ui.add(registerTerminalProfiles(projects, terminals));
   ui.add(trackContextKeys(projects));
+  ui.add(tellCarryReports(projects, log));
   ui.add(new StatusBar(projects, monitor));
   ui.add(showTree({ projects, monitor, others }));
   void projects.reload();

@@ -9,6 +9,9 @@ import { kindName } from '../tree/rowText.ts';
 import type { CommandServices } from './services.ts';
 import { requireTrust, targetEnvironment, targetProject } from './targets.ts';
 
+/** How long a passing message stands in the status bar, in milliseconds. */
+const toldMs = 5_000;
+
 type Handlers = Partial<Record<CommandId, (argument?: unknown) => unknown>>;
 
 /** Commands for working in an environment. */
@@ -52,49 +55,21 @@ export function workCommands(services: CommandServices): Handlers {
       const { model, environment } = target;
       const name = `${model.project.name} · ${kindName(environment.kind)}`;
       const done = await operations.run(l10n.t('Syncing {0}', name), environment, async (options) => ({
-        report: await environment.syncNow(options),
+        report: await model.switcher.syncNow(environment.kind, options),
       }));
       if (!done) return;
       const { report } = done;
-      if (!report) {
-        vscode.window.setStatusBarMessage(
-          l10n.t('The workspace is mounted: both sides are the same.'),
-          5_000,
-        );
-        return;
-      }
-      if (report.conflicts.length > 0) {
-        const [first] = report.conflicts;
-        const open = l10n.t('Compare');
-        const chosen = await vscode.window.showWarningMessage(
-          l10n.t(
-            'Changed on both sides: {0}. The host keeps its version; the other lies beside it.',
-            report.conflicts.map(({ path }) => path).join(', '),
-          ),
-          open,
-        );
-        if (chosen === open && first) await compare(model, first.path, first.copy);
-        return;
-      }
       vscode.window.setStatusBarMessage(
-        l10n.t(
-          'In sync: {0} to {1}, {2} to the host.',
-          report.toGuest,
-          kindName(environment.kind),
-          report.toHost,
-        ),
-        5_000,
+        report
+          ? l10n.t(
+              'Synced: {0} to {1}, {2} to the host.',
+              report.toGuest,
+              kindName(environment.kind),
+              report.toHost,
+            )
+          : l10n.t('The workspace is mounted: both sides are the same.'),
+        toldMs,
       );
     },
   };
-}
-
-async function compare(model: ProjectModel, path: string, copy: string): Promise<void> {
-  const folder = vscode.Uri.file(model.project.folder);
-  await vscode.commands.executeCommand(
-    'vscode.diff',
-    vscode.Uri.joinPath(folder, copy),
-    vscode.Uri.joinPath(folder, path),
-    l10n.t('{0} (guest ↔ host)', path),
-  );
 }
