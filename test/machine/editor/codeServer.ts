@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { run } from '../run.ts';
+import { endGroup, waitForLine } from './child.ts';
 import type { Editor } from './install.ts';
 
 export interface CodeServerOptions {
@@ -34,9 +34,6 @@ export interface CodeServer {
 }
 
 const startMs = 60_000;
-/** How long it may take to end by itself, in milliseconds. */
-const graceMs = 5_000;
-
 /**
  * Installs the packed extension into the server's own extensions folder and starts the server on
  * 127.0.0.1 without a password.
@@ -76,9 +73,9 @@ export async function startCodeServer(editor: Editor, options: CodeServerOptions
   const ended = once(child, 'exit').then(
     ([code, signal]: unknown[]) => `ended with ${String(code ?? signal)}`,
   );
-  const stop = (): Promise<void> => stopGroup(child, ended);
+  const stop = (): Promise<void> => endGroup(child);
   try {
-    const origin = await listening(child, ended, log);
+    const origin = await listening(child, log);
     return { url: `${origin}/?folder=${encodeURIComponent(options.project)}`, log, ended, stop };
   } catch (error) {
     await stop();
@@ -113,54 +110,13 @@ function cleanEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 }
 
 /** Waits for the line that names the address; the server chose the port, so nobody can take it first. */
-async function listening(child: ChildProcess, ended: Promise<string>, log: string): Promise<string> {
-  const { stdout, stderr } = child;
-  if (!stdout || !stderr) throw new Error('code-server was started without its output.');
+async function listening(child: ChildProcess, log: string): Promise<string> {
   const file = createWriteStream(log, { flags: 'a' });
-  stdout.pipe(file, { end: false });
-  stderr.pipe(file, { end: false });
-  void ended.then(() => file.end());
-  const lines = createInterface({ input: stdout });
-  let timer: NodeJS.Timeout | undefined;
+  child.stdout?.pipe(file);
+  child.stderr?.pipe(file, { end: false });
   try {
-    return await Promise.race([
-      new Promise<string>((resolve) => {
-        lines.on('line', (line) => {
-          const origin = /HTTP server listening on (http:\/\/[^/\s]+)/.exec(line)?.[1];
-          if (origin !== undefined) resolve(origin);
-        });
-      }),
-      ended.then((how) => {
-        throw new Error(`code-server ${how} before it listened. Its log: ${log}`);
-      }),
-      new Promise<never>((_resolve, reject) => {
-        timer = setTimeout(() => {
-          reject(new Error(`code-server did not listen within ${startMs / 1000} s. Its log: ${log}`));
-        }, startMs);
-      }),
-    ]);
-  } finally {
-    clearTimeout(timer);
-    lines.close();
-    // Closing the reader pauses the stream; the log still wants it.
-    stdout.resume();
-  }
-}
-
-async function stopGroup(child: ChildProcess, ended: Promise<string>): Promise<void> {
-  signalGroup(child, 'SIGTERM');
-  const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), graceMs);
-  await ended;
-  clearTimeout(timer);
-  // What outlived its parent (a terminal's shell ignores SIGTERM).
-  signalGroup(child, 'SIGKILL');
-}
-
-function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(-child.pid, signal);
+    return await waitForLine(child, /HTTP server listening on (http:\/\/[^/\s]+)/, startMs);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    throw new Error(`code-server does not run. Its log: ${log}`, { cause: error });
   }
 }

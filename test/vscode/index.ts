@@ -1,0 +1,30 @@
+import Mocha from 'mocha';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The variable that names the file for mocha's `json` report. */
+const reportVariable = 'SWITCHYARD_TEST_REPORT';
+
+/**
+ * What VS Code's extension host calls, under both runners.
+ * @throws Error where a test failed or none ran
+ */
+export async function run(): Promise<void> {
+  const mocha = new Mocha({
+    timeout: 60_000,
+    reporter: 'json',
+    reporterOptions: { output: process.env[reportVariable] },
+  });
+  for (const name of readdirSync(__dirname)) {
+    if (name.endsWith('.test.cjs')) mocha.addFile(join(__dirname, name));
+  }
+  await mocha.loadFilesAsync();
+  await new Promise<void>((resolve, reject) => {
+    const runner = mocha.run((failures) => {
+      const tests = runner.stats?.tests ?? 0;
+      if (failures > 0) reject(new Error(`${failures} of ${tests} tests failed.`));
+      else if (tests === 0) reject(new Error('No test ran.'));
+      else resolve();
+    });
+  });
+}
