@@ -72,11 +72,13 @@ function startServer(editor: Editor, workspace: Workspace): ChildProcess {
 async function runIn(browser: Browser, origin: string, project: string, entry: string): Promise<number> {
   const page = await browser.newPage();
   const ended = Promise.withResolvers<number>();
+  const windowLog = createWriteStream(join(root, 'test/.output/in-host-window.log'));
   // Both names are what the workbench calls where its smoke-test driver is on.
   await page.exposeFunction('codeAutomationLog', (type: string, args: readonly unknown[]) => {
     const text = args.map((arg) => (typeof arg === 'string' ? arg : JSON.stringify(arg))).join(' ');
-    // The workbench passes on its own log too; a test speaks with plain console.log.
-    if (text.startsWith('activation:') || type === 'error') console.log(`  ${text.slice(0, 400)}`);
+    windowLog.write(`${type}: ${text}\n`);
+    // The whole window's log comes this way; what a test says begins so.
+    if (text.startsWith('[test] ')) console.log(`  ${text.slice('[test] '.length)}`);
   });
   await page.exposeFunction('codeAutomationExit', (code: number) => ended.resolve(code));
   page.on('crash', () => ended.reject(new Error('The page crashed.')));
@@ -95,5 +97,6 @@ async function runIn(browser: Browser, origin: string, project: string, entry: s
     return await ended.promise;
   } finally {
     clearTimeout(timer);
+    windowLog.end();
   }
 }

@@ -48,7 +48,7 @@ describe('The extension', () => {
     const theirs = times.get('vscode.git');
     assert.ok(ours, `VS Code measured no activation of ${id}`);
     assert.ok(theirs, 'VS Code measured no activation of vscode.git');
-    console.log(`activation: ours ${describeTime(ours)}, git ${describeTime(theirs)}`);
+    console.log(`[test] activation: ours ${describeTime(ours)}, git ${describeTime(theirs)}`);
     assert.ok(total(ours) <= total(theirs), `ours ${describeTime(ours)}, git ${describeTime(theirs)}`);
   });
 });
