@@ -22,7 +22,7 @@ export function trackContextKeys(projects: WindowProjects): Disposable {
     set('switchyard.hasProject', projects.models.length > 0);
     set('switchyard.guestActive', current !== undefined && current.switcher.active !== 'host');
     set('switchyard.untrusted', !vscode.workspace.isTrusted);
-    set('switchyard.severalConfigs', (current?.configCount ?? 0) > 1);
+    set('switchyard.severalConfigs', (current?.config.configCount ?? 0) > 1);
   };
   disposables.add(
     projects.onDidChange(() => {

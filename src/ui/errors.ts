@@ -27,7 +27,15 @@ export class ErrorReporter {
     }
     const known = toSwitchyardError(error, what);
     this.#write(known);
+    void this.#openPlace(known);
     void this.#show(known, options);
+  }
+
+  /** What is wrong with a config is best read in the config: the editor opens at the place. */
+  async #openPlace({ code, remedies }: SwitchyardError): Promise<void> {
+    const place = remedies.find((remedy) => remedy.do === 'openFile');
+    if (!place || !code.startsWith('config.')) return;
+    await openFile(place.file, place.line ?? 1, place.column ?? 1);
   }
 
   #write(error: SwitchyardError): void {

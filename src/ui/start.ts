@@ -53,7 +53,7 @@ export function startUi(parts: {
   ui.add(
     registerCommands(
       [
-        switchCommands(services),
+        switchCommands(services, memory),
         lifecycleCommands(services),
         workCommands(services),
         configCommands(services, memory),

@@ -8,6 +8,7 @@ import { composeFileNames, proposeConfig, type FolderListing } from '../../confi
 import type { CommandId } from '../commandIds.ts';
 import { openFile } from '../errors.ts';
 import type { ProjectMemory } from '../model/makeProject.ts';
+import type { ProjectModel } from '../model/projectModel.ts';
 import { isProjectNode } from '../tree/nodes.ts';
 import type { CommandServices } from './services.ts';
 
@@ -27,20 +28,7 @@ export function configCommands(services: CommandServices, memory: ProjectMemory)
     'switchyard.chooseConfiguration': async (argument) => {
       const model = isProjectNode(argument) ? argument.model : projects.current();
       if (!model) throw noFolder();
-      const found = await findConfigs(model.project.folder);
-      const chosen = await vscode.window.showQuickPick(
-        found.map(({ file, label }) => ({
-          label,
-          description: file === model.project.configFile ? l10n.t('in use') : '',
-        })),
-        {
-          title: l10n.t('Choose Configuration'),
-          placeHolder: l10n.t('Which configuration should {0} open with?', model.project.name),
-        },
-      );
-      if (!chosen) return;
-      await memory.chooseConfig(model.project.id, chosen.label);
-      await projects.reload();
+      await chooseConfig(services, memory, model);
     },
     'switchyard.addConfiguration': async () => {
       const folder = await pickFolder();
@@ -57,6 +45,32 @@ export function configCommands(services: CommandServices, memory: ProjectMemory)
       await projects.reload();
     },
   };
+}
+
+/**
+ * Lets the person choose one of the folder's configs, and opens the project with it.
+ * @returns the project as it is then; undefined where none was chosen
+ */
+export async function chooseConfig(
+  { projects }: Pick<CommandServices, 'projects'>,
+  memory: ProjectMemory,
+  model: ProjectModel,
+): Promise<ProjectModel | undefined> {
+  const found = await findConfigs(model.project.folder);
+  const chosen = await vscode.window.showQuickPick(
+    found.map(({ file, label }) => ({
+      label,
+      description: model.config.isConfigChosen && file === model.project.configFile ? l10n.t('in use') : '',
+    })),
+    {
+      title: l10n.t('Choose Configuration'),
+      placeHolder: l10n.t('Which configuration should {0} open with?', model.project.name),
+    },
+  );
+  if (!chosen) return undefined;
+  await memory.chooseConfig(model.project.id, chosen.label);
+  await projects.reload();
+  return projects.models.find(({ project }) => project.id === model.project.id);
 }
 
 async function pickFolder(): Promise<vscode.WorkspaceFolder | undefined> {

@@ -5,16 +5,22 @@ import type { ProjectModel } from '../model/projectModel.ts';
 import { environmentIconName, environmentName } from '../statusText.ts';
 import { environmentRow, kindName } from '../tree/rowText.ts';
 import type { CommandId } from '../commandIds.ts';
+import type { ProjectMemory } from '../model/makeProject.ts';
+import { chooseConfig } from './configCommands.ts';
 import type { CommandServices } from './services.ts';
 import { requireTrust, targetProject } from './targets.ts';
 
 type Handlers = Partial<Record<CommandId, (argument?: unknown) => unknown>>;
 
 /** Commands that make another environment active. */
-export function switchCommands(services: CommandServices): Handlers {
+export function switchCommands(services: CommandServices, memory: ProjectMemory): Handlers {
   const { projects, operations, errors, terminals } = services;
 
   const switchTo = async (model: ProjectModel, kind: EnvironmentKind): Promise<void> => {
+    if (kind !== 'host' && !model.config.isConfigChosen) {
+      const chosen = await chooseConfig(services, memory, model);
+      return chosen ? switchTo(chosen, kind) : undefined;
+    }
     if (kind === 'host') {
       await operations.run(l10n.t('Going back to the host'), model.switcher.activeEnvironment, (options) =>
         model.switcher.switchTo('host', options),
@@ -42,7 +48,7 @@ export function switchCommands(services: CommandServices): Handlers {
   return {
     'switchyard.toggle': async (argument) => {
       const model = targetProject(projects, argument);
-      await switchTo(model, model.switcher.toggleTarget(model.settings?.environment ?? 'container'));
+      await switchTo(model, model.switcher.toggleTarget(model.config.settings?.environment ?? 'container'));
     },
     'switchyard.openInContainer': (argument) => switchTo(targetProject(projects, argument), 'container'),
     'switchyard.openInVm': (argument) => switchTo(targetProject(projects, argument), 'vm'),
@@ -63,7 +69,7 @@ interface Choice extends vscode.QuickPickItem {
 async function pickEnvironment({ monitor }: CommandServices, model: ProjectModel): Promise<Choice['result']> {
   const { switcher } = model;
   const active = switcher.active;
-  const likely = switcher.toggleTarget(model.settings?.environment ?? 'container');
+  const likely = switcher.toggleTarget(model.config.settings?.environment ?? 'container');
   const guests = [...model.environments]
     .sort((a, b) => Number(b.kind === likely) - Number(a.kind === likely))
     .map((environment): Choice => {

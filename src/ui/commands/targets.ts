@@ -44,7 +44,7 @@ export function targetProject(projects: WindowProjects, argument: unknown): Proj
       remedies: [{ do: 'addConfiguration' }],
     });
   }
-  if (model.problem) throw model.problem;
+  if (model.config.problem) throw model.config.problem;
   return model;
 }
 

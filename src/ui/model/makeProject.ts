@@ -40,7 +40,7 @@ export class ProjectMemory {
   }
 }
 
-/** Builds the model of a workspace folder from its config. */
+/** Reads workspace folders and builds the models of their projects. */
 export function projectFactory(parts: {
   providers: ReadonlyMap<GuestKind, EnvironmentProvider>;
   memory: ProjectMemory;
@@ -48,38 +48,48 @@ export function projectFactory(parts: {
   storage: string;
   log: Logger;
 }): ProjectFactory {
-  return async (workspaceFolder) => {
-    const folder = await realpath(workspaceFolder.uri.fsPath);
-    const id = projectId(folder);
-    const found = await findConfigs(folder);
-    const vagrantfile = path.join(folder, 'Vagrantfile');
-    const config = chosen(found, parts.memory.chosenConfig(id));
-    if (!config && !(await isFile(vagrantfile))) return undefined;
-    const read = config ? await readConfig(config) : { settings: settingsForVagrantfile(vagrantfile) };
-    const project: Project = {
-      id,
-      name: read.name ?? path.basename(folder),
-      folder,
-      configFile: config?.file,
-      storage: path.join(parts.storage, 'projects', id),
-    };
-    const history = new StartHistory(path.join(project.storage, 'starts.json'), parts.log);
-    await history.load();
-    return new ProjectModel({
-      project,
-      settings: read.settings,
-      problem: read.problem,
-      configCount: found.length,
-      environments: new Map(
-        [...parts.providers].map(([kind, provider]) => [kind, provider.forProject(project)]),
-      ),
-      history,
-      store: {
-        get: () => parts.memory.active(id),
-        set: (kind) => parts.memory.setActive(id, kind),
-      },
-      log: parts.log,
-    });
+  const { providers, memory, storage, log } = parts;
+  return {
+    describe: async (workspaceFolder) => {
+      const folder = await realpath(workspaceFolder.uri.fsPath);
+      const id = projectId(folder);
+      const found = await findConfigs(folder);
+      const vagrantfile = path.join(folder, 'Vagrantfile');
+      const config = chosen(found, memory.chosenConfig(id));
+      if (!config && !(await isFile(vagrantfile))) return undefined;
+      const read = config ? await readConfig(config) : { settings: settingsForVagrantfile(vagrantfile) };
+      const project: Project = {
+        id,
+        name: read.name ?? path.basename(folder),
+        folder,
+        configFile: config?.file,
+        storage: path.join(storage, 'projects', id),
+      };
+      return {
+        project,
+        config: {
+          settings: read.settings,
+          problem: read.problem,
+          configCount: found.length,
+          isConfigChosen: found.length < 2 || memory.chosenConfig(id) !== undefined,
+        },
+      };
+    },
+    build: async ({ project, config }) => {
+      const history = new StartHistory(path.join(project.storage, 'starts.json'), log);
+      await history.load();
+      return new ProjectModel({
+        project,
+        config,
+        environments: new Map([...providers].map(([kind, provider]) => [kind, provider.forProject(project)])),
+        history,
+        store: {
+          get: () => memory.active(project.id),
+          set: (kind) => memory.setActive(project.id, kind),
+        },
+        log,
+      });
+    },
   };
 }
 

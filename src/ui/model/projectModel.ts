@@ -10,34 +10,40 @@ import { Switcher, type ActiveStore } from '../../environments/switcher.ts';
 import type { StartHistory } from '../../metrics/startHistory.ts';
 import type { Logger } from '../../base/log.ts';
 
-/** One project of this window with everything that belongs to it. */
-export class ProjectModel implements Disposable {
-  readonly project: Project;
+/** What a folder's config says; read anew whenever the config changes. */
+export interface ProjectConfigState {
   /** Undefined where the config cannot be read; then `problem` says why. */
   readonly settings: SwitchyardSettings | undefined;
   readonly problem: SwitchyardError | undefined;
   /** How many configs the folder has; with several the person chooses. */
   readonly configCount: number;
+  /** False where there are several and the person has not chosen yet. */
+  readonly isConfigChosen: boolean;
+}
+
+/**
+ * One project of this window with everything that belongs to it. It outlives changes of its config:
+ * terminals and connections of its environments stay open while the person edits.
+ */
+export class ProjectModel implements Disposable {
+  readonly project: Project;
   readonly switcher: Switcher;
   readonly history: StartHistory;
   /** In the order in which they are shown. */
   readonly environments: readonly Environment[];
   readonly #disposables = new DisposableStore();
+  #config: ProjectConfigState;
 
   constructor(parts: {
     project: Project;
-    settings: SwitchyardSettings | undefined;
-    problem: SwitchyardError | undefined;
-    configCount: number;
+    config: ProjectConfigState;
     environments: ReadonlyMap<GuestKind, Environment>;
     history: StartHistory;
     store: ActiveStore;
     log: Logger;
   }) {
     this.project = parts.project;
-    this.settings = parts.settings;
-    this.problem = parts.problem;
-    this.configCount = parts.configCount;
+    this.#config = parts.config;
     this.history = parts.history;
     this.environments = guestKinds.flatMap((kind) => parts.environments.get(kind) ?? []);
     for (const environment of this.environments) this.#disposables.add(environment);
@@ -49,6 +55,14 @@ export class ProjectModel implements Disposable {
         log: parts.log,
       }),
     );
+  }
+
+  get config(): ProjectConfigState {
+    return this.#config;
+  }
+
+  updateConfig(config: ProjectConfigState): void {
+    this.#config = config;
   }
 
   environment(kind: GuestKind): Environment {

@@ -2,10 +2,20 @@ import * as vscode from 'vscode';
 import { DisposableStore, type Disposable } from '../../base/disposable.ts';
 import { Emitter } from '../../base/event.ts';
 import type { Logger } from '../../base/log.ts';
-import type { ProjectModel } from './projectModel.ts';
+import type { Project } from '../../config/project.ts';
+import type { ProjectConfigState, ProjectModel } from './projectModel.ts';
 
-/** Makes the model of one workspace folder; undefined where the folder has no config of any sort. */
-export type ProjectFactory = (folder: vscode.WorkspaceFolder) => Promise<ProjectModel | undefined>;
+/** What a workspace folder is, as far as its config says. */
+export interface ProjectDescription {
+  readonly project: Project;
+  readonly config: ProjectConfigState;
+}
+
+export interface ProjectFactory {
+  /** Reads a folder; undefined where it has no config of any sort. */
+  describe(folder: vscode.WorkspaceFolder): Promise<ProjectDescription | undefined>;
+  build(description: ProjectDescription): Promise<ProjectModel>;
+}
 
 /** Files whose coming, going or change makes a folder's project another one. */
 const configGlobs = [
@@ -17,7 +27,7 @@ const configGlobs = [
 
 /** The projects of this window: one for each workspace folder that has a config. */
 export class WindowProjects implements Disposable {
-  readonly #make: ProjectFactory;
+  readonly #factory: ProjectFactory;
   readonly #log: Logger;
   readonly #changed = new Emitter<void>();
   /** Fires when the list of projects, or the config of one, became another one. */
@@ -27,8 +37,8 @@ export class WindowProjects implements Disposable {
   #models: readonly ProjectModel[] = [];
   #loading: Promise<void> = Promise.resolve();
 
-  constructor(make: ProjectFactory, log: Logger) {
-    this.#make = make;
+  constructor(factory: ProjectFactory, log: Logger) {
+    this.#factory = factory;
     this.#log = log;
     this.#disposables.add(vscode.workspace.onDidChangeWorkspaceFolders(() => void this.reload()));
     this.#disposables.add(vscode.workspace.onDidGrantWorkspaceTrust(() => void this.reload()));
@@ -64,8 +74,8 @@ export class WindowProjects implements Disposable {
     const models: ProjectModel[] = [];
     for (const folder of folders) {
       try {
-        const model = await this.#make(folder);
-        if (model) models.push(model);
+        const description = await this.#factory.describe(folder);
+        if (description) models.push(await this.#model(description));
       } catch (error) {
         // One folder never takes the others down.
         this.#log.error(`The folder ${folder.uri.fsPath} cannot be looked after: ${String(error)}`);
@@ -75,7 +85,17 @@ export class WindowProjects implements Disposable {
     this.#models = models;
     this.#watch(folders);
     this.#changed.fire();
-    for (const model of before) model.dispose();
+    for (const model of before) if (!models.includes(model)) model.dispose();
+  }
+
+  /** The model that is there already, if it is still the same project; else a new one. */
+  async #model(description: ProjectDescription): Promise<ProjectModel> {
+    const { id, configFile, name } = description.project;
+    const known = this.#models.find(
+      ({ project }) => project.id === id && project.configFile === configFile && project.name === name,
+    );
+    known?.updateConfig(description.config);
+    return known ?? this.#factory.build(description);
   }
 
   #watch(folders: readonly vscode.WorkspaceFolder[]): void {

@@ -226,12 +226,13 @@ function describe(item: vscode.TreeItem, text: RowText): void {
 }
 
 function projectItem({ id, model }: Extract<Node, { type: 'project' }>): vscode.TreeItem {
+  const { problem } = model.config;
   const item = new vscode.TreeItem(model.project.name, vscode.TreeItemCollapsibleState.Expanded);
   item.id = id;
   item.contextValue = 'project;';
-  item.tooltip = model.problem?.message ?? model.project.configFile ?? model.project.folder;
-  if (model.problem) {
-    item.description = model.problem.what.replace(/\.$/, '');
+  item.tooltip = problem?.message ?? model.project.configFile ?? model.project.folder;
+  if (problem) {
+    item.description = problem.what.replace(/\.$/, '');
     item.iconPath = new vscode.ThemeIcon('warning', new vscode.ThemeColor('list.warningForeground'));
   }
   item.accessibilityInformation = { label: l10n.t('Project {0}', model.project.name) };
