@@ -37,37 +37,53 @@ const recordFields = 6;
 export class Baseline {
   readonly #folder: string;
   readonly #entries: Map<BytePath, Base>;
+  /** Paths whose content was written so lately that their print does not prove it. */
+  readonly racy = new Set<BytePath>();
   /** For every path that moved since the last commit, what the disk holds. */
   #uncommitted = new Map<BytePath, Base | undefined>();
   readonly identity: string;
-  #journalRecords: number;
+  readonly #boots: string;
+  #snapshotId = '';
+  #journalRecords = 0;
+  /** Moved since the last `note`. */
+  #unnoted = new Set<BytePath>();
+  #writing: Promise<void> = Promise.resolve();
 
-  private constructor(
-    folder: string,
-    identity: string,
-    entries: Map<BytePath, Base>,
-    journalRecords: number,
-  ) {
+  private constructor(folder: string, identity: string, boots: string, entries: Map<BytePath, Base>) {
     this.#folder = folder;
     this.identity = identity;
+    this.#boots = boots;
     this.#entries = entries;
-    this.#journalRecords = journalRecords;
+    for (const [at, base] of entries) this.#noteRacy(at, base);
   }
 
-  /** What the folder holds for these two sides; empty where that is nothing, or is damaged. */
-  static async load(folder: string, identity: string, log: Logger): Promise<Baseline> {
+  /**
+   * What the folder holds for these two sides; empty where that is nothing, or is damaged.
+   * @param boots changes when either side booted: what had not settled by then may be lost there
+   */
+  static async load(folder: string, identity: string, boots: string, log: Logger): Promise<Baseline> {
     await fs.mkdir(folder, { recursive: true });
     const stored = await readSnapshot(path.join(folder, 'baseline'), log);
     if (stored?.identity !== identity) {
       if (stored) log.info('Another guest or folder than last time: the sync begins anew.');
-      const fresh = new Baseline(folder, identity, new Map(), 0);
+      const fresh = new Baseline(folder, identity, boots, new Map());
       await fresh.#writeSnapshot();
       return fresh;
     }
-    const applied = await replayJournal(path.join(folder, 'journal'), stored.id, stored.entries, log);
-    const baseline = new Baseline(folder, identity, stored.entries, applied);
-    // A cut-off tail must not be written on.
-    if (applied > 0) await baseline.#writeSnapshot();
+    const { entries, id } = stored;
+    const journal = await readRecords(path.join(folder, 'journal'), id);
+    if (journal?.cutOff) log.warn('The end of the sync journal is cut off; the rest counts.');
+    for (const [at, base] of journal?.records ?? []) put(entries, at, base);
+    const baseline = new Baseline(folder, identity, boots, entries);
+    baseline.#snapshotId = id;
+    baseline.#journalRecords = journal?.records.length ?? 0;
+    const unsettled = await readRecords(path.join(folder, 'unsettled'), baseline.#unsettledHead());
+    // A new snapshot: a cut-off tail must not be written on.
+    await baseline.#writeSnapshot();
+    for (const [at, base] of unsettled?.records ?? []) {
+      if (base) baseline.set(at, base);
+      else baseline.delete(at);
+    }
     return baseline;
   }
 
@@ -78,15 +94,28 @@ export class Baseline {
   set(at: BytePath, base: Base): void {
     this.#remember(at);
     this.#entries.set(at, base);
+    this.#noteRacy(at, base);
   }
 
   delete(at: BytePath): void {
     this.#remember(at);
     this.#entries.delete(at);
+    this.racy.delete(at);
   }
 
   get hasUncommitted(): boolean {
     return this.#uncommitted.size > 0;
+  }
+
+  /**
+   * Notes what moved since the last time, for a next session in the same boot of both sides: their
+   * memories hold it, though their disks may not yet.
+   */
+  async note(): Promise<void> {
+    if (this.#unnoted.size === 0) return;
+    const paths = [...this.#unnoted];
+    this.#unnoted.clear();
+    await this.#inTurn(() => fs.appendFile(this.#file('unsettled'), this.#records(paths)));
   }
 
   /** What `commit` would write now. Take it before the sides settle, so that nothing later slips in. */
@@ -97,34 +126,27 @@ export class Baseline {
   /** Writes to disk what was pending, after both sides settled it. */
   async commit(pending: ReadonlyMap<BytePath, Base | undefined>): Promise<void> {
     if (pending.size === 0) return;
-    for (const [at, base] of pending) {
-      // Moved again since: what is written now is what the disk holds, and it stays uncommitted.
-      if (this.#entries.get(at) === base) this.#uncommitted.delete(at);
-      else this.#uncommitted.set(at, base);
-    }
-    if (this.#journalRecords + pending.size > Math.max(1_000, this.#entries.size)) {
-      await this.#writeSnapshot();
-      return;
-    }
-    const parts: string[] = [];
-    for (const [at, base] of pending) {
-      const record = encode(at, base);
-      parts.push(record, crc32(Buffer.from(record, 'latin1')).toString(16), '\0');
-    }
-    await appendDurably(path.join(this.#folder, 'journal'), Buffer.from(parts.join(''), 'latin1'));
-    this.#journalRecords += pending.size;
+    await this.#inTurn(async () => {
+      const parts = [...pending].map(([at, base]) => checked(at, base));
+      await appendDurably(this.#file('journal'), Buffer.from(parts.join(''), 'latin1'));
+      this.#journalRecords += pending.size;
+      for (const [at, base] of pending) {
+        // Moved again since: what was written now is what the disk holds, and it stays uncommitted.
+        if (this.#entries.get(at) === base) this.#uncommitted.delete(at);
+        else this.#uncommitted.set(at, base);
+      }
+      if (this.#journalRecords > Math.max(1_000, this.#entries.size)) await this.#writeSnapshot();
+      else await this.#writeUnsettled();
+    });
   }
 
-  /** Back to what the disk holds, after a side may have lost what it had not written. */
-  revert(): void {
-    for (const [at, base] of this.#uncommitted) {
-      if (base) this.#entries.set(at, base);
-      else this.#entries.delete(at);
-    }
-    this.#uncommitted = new Map();
+  #noteRacy(at: BytePath, base: Base): void {
+    if (base.hostRacy || base.guestRacy) this.racy.add(at);
+    else this.racy.delete(at);
   }
 
   #remember(at: BytePath): void {
+    this.#unnoted.add(at);
     if (!this.#uncommitted.has(at)) this.#uncommitted.set(at, this.#entries.get(at));
   }
 
@@ -138,10 +160,51 @@ export class Baseline {
     for (const [at, base] of this.#uncommitted) if (base) parts.push(encode(at, base));
     const body = Buffer.from(parts.join(''), 'latin1');
     const sum = Buffer.from(crc32(body).toString(16).padStart(8, '0'), 'latin1');
-    await replaceDurably(path.join(this.#folder, 'baseline'), Buffer.concat([body, sum]));
-    await replaceDurably(path.join(this.#folder, 'journal'), Buffer.from(`${id}\0`, 'latin1'));
+    await replaceDurably(this.#file('baseline'), Buffer.concat([body, sum]));
+    await replaceDurably(this.#file('journal'), Buffer.from(`${id}\0`, 'latin1'));
+    this.#snapshotId = id;
     this.#journalRecords = 0;
+    await this.#writeUnsettled();
   }
+
+  async #writeUnsettled(): Promise<void> {
+    const head = Buffer.from(`${this.#unsettledHead()}\0`, 'latin1');
+    this.#unnoted.clear();
+    await fs.writeFile(
+      this.#file('unsettled'),
+      Buffer.concat([head, this.#records([...this.#uncommitted.keys()])]),
+    );
+  }
+
+  /** Ties what is unsettled to the very state on disk that it follows, and to both boots. */
+  #unsettledHead(): string {
+    return `${this.#snapshotId} ${this.#journalRecords} ${this.#boots}`;
+  }
+
+  #records(paths: readonly BytePath[]): Buffer {
+    return Buffer.from(paths.map((at) => checked(at, this.#entries.get(at))).join(''), 'latin1');
+  }
+
+  #file(name: string): string {
+    return path.join(this.#folder, name);
+  }
+
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    const mine = this.#writing.then(work, work);
+    this.#writing = mine;
+    return mine;
+  }
+}
+
+function put(entries: Map<BytePath, Base>, at: BytePath, base: Base | undefined): void {
+  if (base) entries.set(at, base);
+  else entries.delete(at);
+}
+
+/** A record with its check sum, so that one cut off or damaged is noticed. */
+function checked(at: BytePath, base: Base | undefined): string {
+  const record = encode(at, base);
+  return `${record}${crc32(Buffer.from(record, 'latin1')).toString(16)}\0`;
 }
 
 function encode(at: BytePath, base: Base | undefined): string {
@@ -192,29 +255,22 @@ async function readSnapshot(
   return { id: fields[1] ?? '', identity: fields[2] ?? '', entries };
 }
 
-/** Applies what a journal holds up to the first record that is cut off or damaged; how many that were. */
-async function replayJournal(
+/** The records of a journal up to the first that is damaged; undefined where it follows another state. */
+async function readRecords(
   file: string,
-  snapshotId: string,
-  entries: Map<BytePath, Base>,
-  log: Logger,
-): Promise<number> {
+  head: string,
+): Promise<{ records: [BytePath, Base | undefined][]; cutOff: boolean } | undefined> {
   const data = await readIfThere(file);
-  if (!data) return 0;
-  const fields = data.toString('latin1').split('\0');
-  if (fields[0] !== snapshotId) return 0;
-  let applied = 0;
+  const fields = data?.toString('latin1').split('\0');
+  if (fields?.[0] !== head) return undefined;
+  const records: [BytePath, Base | undefined][] = [];
   let from = 1;
   for (; from + recordFields + 1 < fields.length; from += recordFields + 1) {
     const record = `${fields.slice(from, from + recordFields).join('\0')}\0`;
     if (crc32(Buffer.from(record, 'latin1')).toString(16) !== fields[from + recordFields]) break;
-    const [at, base] = decode(fields, from);
-    if (base) entries.set(at, base);
-    else entries.delete(at);
-    applied += 1;
+    records.push(decode(fields, from));
   }
-  if (from < fields.length - 1) log.warn('The end of the sync journal is cut off; the rest counts.');
-  return applied;
+  return { records, cutOff: from < fields.length - 1 };
 }
 
 async function readIfThere(file: string): Promise<Buffer | undefined> {

@@ -1,4 +1,5 @@
 import * as l10n from '@vscode/l10n';
+import { readFileSync, rmSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { randomBytes } from 'node:crypto';
@@ -34,6 +35,15 @@ export class SyncLock {
       next: l10n.t('Wait for it to finish, or close that window.'),
       remedies: [{ do: 'retry' }],
     });
+  }
+
+  /** For a process that is about to end. */
+  releaseNow(): void {
+    try {
+      if (readFileSync(this.#file, 'utf8') === this.#content) rmSync(this.#file, { force: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
   }
 
   async release(): Promise<void> {

@@ -74,6 +74,16 @@ export interface SideIdentity {
   readonly boot: string;
 }
 
+/** What a watch tells. Events are hints: what stands at a path is asked of the disk. */
+export interface WatchEvents {
+  /** Something may have changed at these paths. */
+  paths(paths: readonly BytePath[]): void;
+  /** Something may have changed anywhere. */
+  anywhere(): void;
+  /** No more watches are to be had: look every few seconds instead. */
+  exhausted(): void;
+}
+
 /** Whole files up to this many bytes go in one message; larger ones piece by piece. */
 export const wholeFileBytes = 1024 * 1024;
 
@@ -102,6 +112,8 @@ export interface Side {
   stage(id: string, offset: number, data: Uint8Array, signal: AbortSignal): Promise<void>;
   /** In the order given; one that is refused does not stop the others. */
   apply(operations: readonly Operation[], signal: AbortSignal): Promise<Outcome[]>;
+  /** Begins to watch, once; until the side is disposed. What changed before is for a scan to find. */
+  watch(rules: readonly Rule[], events: WatchEvents, signal: AbortSignal): Promise<void>;
   /** Resolves when everything done so far survives a power cut. */
   settle(signal: AbortSignal): Promise<void>;
 }

@@ -1,164 +1,421 @@
 import * as l10n from '@vscode/l10n';
-import { createHash } from 'node:crypto';
-import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { isCancellation, SwitchyardError, toSwitchyardError } from '../base/errors.ts';
-import type { Logger } from '../base/log.ts';
+import { withDeadline } from '../base/abort.ts';
+import { Emitter } from '../base/event.ts';
+import { isCancellation, SwitchyardError } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
-import { Baseline } from './baseline.ts';
-import type { CarryReport, CarryRequest, WorkspaceCarrier } from './carrier.ts';
-import { AgentFault, AgentLost } from './guest/agentClient.ts';
-import type { AgentSide } from './guest/agentSide.ts';
-import { startAgent } from './guest/startAgent.ts';
-import { HostSide } from './host/hostSide.ts';
+import type { CarryReport, CarryRequest } from './carrier.ts';
+import { ConflictBook } from './conflictBook.ts';
+import type { StepReport } from './engine.ts';
+import { typeOf } from './entry.ts';
+import type { HaltAnswer, HeldChange, LiveSync, SyncHalt, SyncHealth, TwoVersions } from './liveSync.ts';
 import { SyncLock } from './lock.ts';
-import { toText } from './path.ts';
-import { defaultIgnore, parsePatterns, PathRules, Protection } from './patterns.ts';
-import { Emptied, round, type RoundReport } from './round.ts';
+import { openSession, type WorkspaceSyncOptions } from './openSession.ts';
+import { fromText, toText, type BytePath } from './path.ts';
+import { Rate } from './rate.ts';
+import { diskFull, explain, skipReason } from './reasons.ts';
+import type { Session } from './session.ts';
 import type { TransferCount } from './transfer.ts';
+import { heldBackActions, removal, takeCopy } from './verbs.ts';
 
-export interface WorkspaceSyncOptions {
-  /** Real absolute path of the workspace folder. */
-  readonly hostFolder: string;
-  /** Absolute path of a folder outside the workspace, for this workspace and environment alone. */
-  readonly stateFolder: string;
-  /** gitignore patterns, on top of the defaults and of `.switchyardignore`. */
-  readonly ignore: readonly string[];
-  /** gitignore patterns of what a guest's change does not reach unasked, on top of the defaults. */
-  readonly protect: readonly string[];
-  readonly log: Logger;
-  /** How much each side's trash may hold, in bytes. */
-  readonly trashBytes?: number;
+export type { WorkspaceSyncOptions } from './openSession.ts';
+
+/** How often, at most, a person sees the figures move, in milliseconds. */
+const tellEveryMs = 200;
+const settleMs = 60_000;
+const examples = 5;
+
+interface Attached {
+  readonly session: Session;
+  readonly request: CarryRequest;
+  readonly lock: SyncLock;
 }
 
-const defaultTrashBytes = 2 * 1024 ** 3;
-/** How often a person sees the figures move, in milliseconds. */
-const tellEveryMs = 200;
-
 /** Keeps the workspace of one project the same on the host and in one environment. */
-export class WorkspaceSync implements WorkspaceCarrier {
+export class WorkspaceSync implements LiveSync {
+  readonly trashFolder: string;
+  readonly onDidChangeHealth;
   readonly #options: WorkspaceSyncOptions;
-  readonly #protection: Protection;
+  readonly #conflicts: ConflictBook;
+  readonly #changed = new Emitter<SyncHealth>();
+  readonly #rate = new Rate();
+  #attached: Attached | undefined;
+  #problem: SwitchyardError | undefined;
+  #working = 0;
+  #transfer: { done: TransferCount; all: TransferCount; since: number } | undefined;
+  #telling: NodeJS.Timeout | undefined;
+  #listeners: ((progress: { done: TransferCount; all: TransferCount }) => void)[] = [];
 
   constructor(options: WorkspaceSyncOptions) {
     this.#options = options;
-    this.#protection = new Protection(options.protect);
+    this.trashFolder = path.join(options.stateFolder, 'trash');
+    this.#conflicts = new ConflictBook(options.stateFolder);
+    this.onDidChangeHealth = this.#changed.event;
   }
 
   async carry(request: CarryRequest, progress: Progress, signal: AbortSignal): Promise<CarryReport> {
-    progress.step(l10n.t('Bringing the workspace across'));
-    try {
-      const lock = await SyncLock.acquire(path.join(this.#options.stateFolder, 'lock'), signal);
+    if (this.#attached) return this.#everything(this.#attached.session, request, progress, signal);
+    return this.#guarded(request, async () => {
+      const lock = await this.#lock(signal);
       try {
-        return await this.#carry(request, progress, signal);
+        const session = await this.#open(request, signal);
+        try {
+          return await this.#everything(session, request, progress, signal);
+        } finally {
+          await this.#settle(session);
+          session.dispose();
+        }
       } finally {
         await lock.release();
       }
+    });
+  }
+
+  async attach(request: CarryRequest, progress: Progress, signal: AbortSignal): Promise<CarryReport> {
+    if (this.#attached?.request.connection === request.connection) {
+      return this.carry(request, progress, signal);
+    }
+    if (this.#attached) await this.#end(this.#attached);
+    return this.#guarded(request, async () => {
+      const lock = await this.#lock(signal);
+      let session: Session | undefined;
+      try {
+        session = await this.#open(request, signal);
+        const attached = { session, request, lock };
+        this.#attached = attached;
+        session.onDidChange(() => this.#tellSoon());
+        session.onDidEnd((error) => void this.#lost(attached, error));
+        await session.goLive(signal);
+        return await this.#everything(session, request, progress, signal);
+      } catch (error) {
+        // A halt is for the person to answer, in this very session.
+        if (error instanceof SwitchyardError && error.code === 'sync.halted') throw error;
+        this.#attached = undefined;
+        session?.dispose();
+        await lock.release();
+        throw error;
+      }
+    });
+  }
+
+  async detach(signal: AbortSignal): Promise<void> {
+    const attached = this.#attached;
+    if (!attached) return;
+    try {
+      if (!attached.session.isPaused && !attached.session.emptied) await attached.session.everything(signal);
+      await attached.session.settle(withDeadline(signal, settleMs));
     } catch (error) {
-      throw explain(error, request.guestFolder);
+      // What is left goes with the next session, which looks at everything.
+      this.#options.log.info(`Sync: not everything went across before the end: ${String(error)}`);
+    } finally {
+      await this.#end(attached);
     }
   }
 
-  async #carry(request: CarryRequest, progress: Progress, signal: AbortSignal): Promise<CarryReport> {
-    const { hostFolder, stateFolder, log } = this.#options;
-    const trashBytes = this.#options.trashBytes ?? defaultTrashBytes;
-    const key = createHash('sha256').update(request.guestFolder).digest('hex').slice(0, 16);
-    const guestFolder = { path: request.guestFolder, key, trashBytes };
-    const staging = await stagingFolder(hostFolder, stateFolder);
-    const opening = startAgent(request.connection, guestFolder, log, signal);
-    const openingHost = HostSide.open(
+  async flush(signal: AbortSignal): Promise<boolean> {
+    const session = this.#attached?.session;
+    if (!session || session.isPaused || session.emptied) return false;
+    const report = await session.everything(signal);
+    await session.settle(signal);
+    return report.again.size === 0 && session.engine.heldBack.size === 0 && !this.health.halt;
+  }
+
+  rescan(): void {
+    this.#attached?.session.rescan();
+  }
+
+  pause(): void {
+    this.#attached?.session.pause();
+  }
+
+  resume(): void {
+    this.#attached?.session.resume();
+  }
+
+  async resolveConflict(at: string, keep: 'host' | 'guest' | 'both', signal: AbortSignal): Promise<void> {
+    const conflict = this.#conflicts.all.find((one) => one.path === at || one.copy === at);
+    if (!conflict) return;
+    if (keep !== 'both') {
+      const session = this.#needSession();
+      const [original, copy] = [fromText(conflict.path), fromText(conflict.copy)];
+      const done = await session.exclusively(async () => {
+        const { host } = session.sides;
+        if (keep === 'guest') return takeCopy(session, host, original, copy, signal);
+        const outcomes = await host.apply(removal(copy, session.engine.trees.host), signal);
+        return outcomes.every((outcome) => outcome.done);
+      });
+      session.rescan();
+      if (!done) throw changedMeanwhile();
+    }
+    await this.#conflicts.remove(conflict.copy);
+    this.#tellSoon();
+  }
+
+  async decideHeldBack(at: string, decision: 'accept' | 'refuse', signal: AbortSignal): Promise<void> {
+    const session = this.#needSession();
+    const report = await session.exclusively(() =>
+      session.engine.carryOut(heldBackActions(fromText(at), session.engine.trees, decision), signal),
+    );
+    session.rescan();
+    if (report.again.size > 0) throw changedMeanwhile();
+  }
+
+  async versions(at: string, signal: AbortSignal): Promise<TwoVersions> {
+    const { sides } = this.#needSession();
+    const [host, guest] = await Promise.all([
+      sides.host.read([fromText(at)], signal),
+      sides.guest.read([fromText(at)], signal),
+    ]);
+    return { host: host[0]?.data, guest: guest[0]?.data };
+  }
+
+  answerHalt(answer: HaltAnswer): void {
+    const session = this.#attached?.session;
+    if (!session) return;
+    if (session.emptied) {
+      session.answerEmptied(answer);
+      return;
+    }
+    const { guard, baseline } = session.engine;
+    if (answer === 'delete') session.force(guard.approve());
+    else {
+      const paths = guard.release();
+      for (const at of paths) baseline.delete(at);
+      session.force(paths);
+    }
+  }
+
+  dispose(): void {
+    clearTimeout(this.#telling);
+    const attached = this.#attached;
+    this.#attached = undefined;
+    attached?.session.dispose();
+    attached?.lock.releaseNow();
+    this.#changed.dispose();
+  }
+
+  get health(): SyncHealth {
+    const session = this.#attached?.session;
+    const engine = session?.engine;
+    const halt = this.#halt(session);
+    return {
+      state: this.#state(session, halt),
+      inSyncSince: session?.inSyncSince,
+      pending: session?.pending ?? 0,
+      ...this.#rate.last,
+      transfer: this.#transferNow(),
+      conflicts: this.#conflicts.all,
+      heldBack: engine ? [...engine.heldBack].map((at) => heldChange(at, engine.trees)) : [],
+      skipped: engine
+        ? [...engine.skipped].map(([at, reason]) => ({ path: toText(at), reason: skipReason(reason) }))
+        : [],
+      lastScan: session?.lastScan,
+      halt,
+      watching: session && {
+        host: session.isPolling.host ? 'polling' : 'events',
+        guest: session.isPolling.guest ? 'polling' : 'events',
+      },
+      problem: this.#problem ?? [...(session?.full ?? [])].map(diskFull)[0],
+    };
+  }
+
+  #state(session: Session | undefined, halt: SyncHalt | undefined): SyncHealth['state'] {
+    if (!session) return this.#problem ? 'failed' : this.#working > 0 ? 'syncing' : 'detached';
+    if (session.isPaused) return 'paused';
+    if (halt) return 'halted';
+    return session.inSyncSince ? 'inSync' : 'syncing';
+  }
+
+  #halt(session: Session | undefined): SyncHalt | undefined {
+    if (session?.emptied) return { saw: 'emptied', side: session.emptied };
+    const [held] = session?.engine.guard.held(session.baseline.entries.size) ?? [];
+    if (!held) return undefined;
+    const paths = [...held.paths];
+    return {
+      saw: 'deletions',
+      on: held.on,
+      count: paths.length,
+      of: held.of,
+      examples: paths.slice(0, examples).map(toText),
+    };
+  }
+
+  async #guarded<T>(request: CarryRequest, work: () => Promise<T>): Promise<T> {
+    this.#problem = undefined;
+    this.#working += 1;
+    this.#tellSoon();
+    try {
+      return await work();
+    } catch (error) {
+      const explained = explain(error, request.guestFolder);
+      if (!isCancellation(error)) this.#problem = explained.code === 'sync.halted' ? undefined : explained;
+      throw explained;
+    } finally {
+      this.#working -= 1;
+      this.#tellSoon();
+    }
+  }
+
+  async #lock(signal: AbortSignal): Promise<SyncLock> {
+    return SyncLock.acquire(path.join(this.#options.stateFolder, 'lock'), signal);
+  }
+
+  async #open(request: CarryRequest, signal: AbortSignal): Promise<Session> {
+    await this.#conflicts.load();
+    const session = await openSession(
+      this.#options,
+      request,
       {
-        root: hostFolder,
-        staging,
-        trash: path.join(stateFolder, 'trash'),
-        trashBytes,
+        onProgress: (progress) => {
+          this.#transfer = { ...progress, since: this.#transfer?.since ?? performance.now() };
+          for (const listener of this.#listeners) listener(progress);
+          this.#tellSoon();
+        },
+        onSent: ({ files, bytes }) => this.#rate.count(files, bytes, performance.now()),
       },
       signal,
     );
-    const [guest, host] = await bothOrNeither(opening, openingHost);
+    session.onDidStep((report) => void this.#note(session, report));
+    return session;
+  }
+
+  async #everything(
+    session: Session,
+    request: CarryRequest,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<CarryReport> {
+    progress.step(l10n.t('Bringing the workspace across'));
+    const listener = throttled(progress);
+    this.#listeners.push(listener);
     try {
-      const identity = [request.guestId, request.guestFolder, guest.identity.root, host.identity.root];
-      const baseline = await Baseline.load(
-        path.join(stateFolder, 'baseline'),
-        createHash('sha256').update(identity.join('\0')).digest('hex'),
-        log,
-      );
-      const rules = PathRules.parse([
-        ...defaultIgnore,
-        ...this.#options.ignore,
-        ...(await ignoreFile(hostFolder)),
-      ]).rules;
-      try {
-        const report = await round(
-          {
-            sides: { host, guest },
-            baseline,
-            rules,
-            protection: this.#protection,
-            log,
-            now: () => new Date(),
-          },
-          throttled(progress),
-          signal,
-        );
-        return asCarryReport(report, log);
-      } finally {
-        await settle({ host, guest }, baseline, log);
-      }
+      return this.#asCarryReport(session, await session.everything(signal));
+    } catch (error) {
+      throw explain(error, request.guestFolder);
     } finally {
-      guest.dispose();
-      host.dispose();
+      this.#listeners = this.#listeners.filter((one) => one !== listener);
+      this.#transfer = undefined;
+      this.#tellSoon();
     }
   }
-}
 
-/** Makes good for ever what both sides acknowledged, also after a round that failed half-way. */
-async function settle(
-  sides: { host: HostSide; guest: AgentSide },
-  baseline: Baseline,
-  log: Logger,
-): Promise<void> {
-  if (!baseline.hasUncommitted || sides.guest.client.isLost) return;
-  const pending = baseline.pending();
-  const bounded = AbortSignal.timeout(60_000);
-  try {
-    await Promise.all([sides.host.settle(bounded), sides.guest.settle(bounded)]);
-    await baseline.commit(pending);
-  } catch (error) {
-    // The baseline on disk stays the older one, which costs the next round a comparison and no data.
-    log.warn(`Sync: the baseline was not written: ${String(error)}`);
+  async #note(session: Session, report: StepReport): Promise<void> {
+    const since = new Date();
+    const found = report.conflicts.map(({ path: at, copy }) => ({
+      path: toText(at),
+      copy: toText(copy),
+      since,
+    }));
+    try {
+      await this.#conflicts.update(found, session.engine.trees);
+    } catch (error) {
+      this.#options.log.warn(`Sync: the list of conflicts was not written: ${String(error)}`);
+    }
+    this.#tellSoon();
+  }
+
+  async #settle(session: Session): Promise<void> {
+    try {
+      await session.settle(AbortSignal.timeout(settleMs));
+    } catch (error) {
+      // The baseline on disk stays the older one, which costs the next carry a comparison and no data.
+      this.#options.log.warn(`Sync: the baseline was not written: ${String(error)}`);
+    }
+  }
+
+  async #lost(attached: Attached, error: unknown): Promise<void> {
+    this.#options.log.warn(`Sync: the session ended: ${String(error)}`);
+    this.#problem = explain(error, attached.request.guestFolder);
+    await this.#end(attached);
+  }
+
+  async #end(attached: Attached): Promise<void> {
+    if (this.#attached === attached) this.#attached = undefined;
+    attached.session.dispose();
+    await attached.lock.release();
+    this.#tellSoon();
+  }
+
+  #needSession(): Session {
+    if (this.#attached) return this.#attached.session;
+    throw new SwitchyardError({
+      code: 'sync.failed',
+      what: l10n.t('The sync cannot do that now.'),
+      why: l10n.t('The environment is not connected.'),
+      next: l10n.t('Open the environment, then try again.'),
+      remedies: [{ do: 'retry' }],
+    });
+  }
+
+  #transferNow(): SyncHealth['transfer'] {
+    if (!this.#transfer) return undefined;
+    const { done, all, since } = this.#transfer;
+    const share = shareOf(done, all);
+    const seconds = (performance.now() - since) / 1_000;
+    return {
+      files: done.files,
+      allFiles: all.files,
+      bytes: done.bytes,
+      allBytes: all.bytes,
+      secondsLeft: seconds > 1 && share > 0 ? Math.round((seconds / share) * (1 - share)) : undefined,
+    };
+  }
+
+  #tellSoon(): void {
+    this.#telling ??= setTimeout(() => {
+      this.#telling = undefined;
+      this.#changed.fire(this.health);
+    }, tellEveryMs);
+  }
+
+  #asCarryReport(session: Session, report: StepReport): CarryReport {
+    const { engine } = session;
+    const skipped = [...engine.skipped].map(([at, reason]) => ({
+      path: toText(at),
+      reason: skipReason(reason),
+    }));
+    for (const at of report.again) {
+      skipped.push({ path: toText(at), reason: l10n.t('It kept changing; the next sync takes it.') });
+    }
+    for (const at of engine.postponed) {
+      skipped.push({ path: toText(at), reason: l10n.t('It waits for git or an editor to let go of it.') });
+    }
+    for (const { paths, of } of engine.guard.held(engine.baseline.entries.size)) {
+      const reason = l10n.t('{0} of {1} files would be deleted at once: not done unasked.', paths.size, of);
+      for (const at of paths) skipped.push({ path: toText(at), reason });
+    }
+    for (const side of report.full) {
+      const { what, why } = diskFull(side);
+      this.#options.log.warn(`Sync: ${what} ${why}`);
+    }
+    return {
+      toGuest: report.changed.guest,
+      toHost: report.changed.host,
+      conflicts: report.conflicts.map(({ path: at, copy }) => ({ path: toText(at), copy: toText(copy) })),
+      heldBack: [...engine.heldBack].map(toText),
+      skipped,
+    };
   }
 }
 
-/** Temporaries lie on the workspace's own file system, where a rename is one step; outside it if possible. */
-async function stagingFolder(hostFolder: string, stateFolder: string): Promise<string> {
-  await fs.mkdir(stateFolder, { recursive: true });
-  const [workspace, state] = await Promise.all([fs.stat(hostFolder), fs.stat(stateFolder)]);
-  if (workspace.dev === state.dev) return path.join(stateFolder, 'staging');
-  const inside = path.join(hostFolder, '.switchyard-sync');
-  await fs.mkdir(inside, { recursive: true });
-  await fs.writeFile(path.join(inside, '.gitignore'), '*\n');
-  return path.join(inside, 'staging');
+function heldChange(at: BytePath, trees: Session['engine']['trees']): HeldChange {
+  const change = !trees.guest.has(at) ? 'deleted' : trees.host.has(at) ? 'changed' : 'created';
+  const guest = trees.guest.get(at);
+  return { path: toText(at) + (guest && typeOf(guest) === 'd' ? '/' : ''), change };
 }
 
-async function ignoreFile(hostFolder: string): Promise<string[]> {
-  try {
-    return parsePatterns(await fs.readFile(path.join(hostFolder, '.switchyardignore'), 'utf8'));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
+function changedMeanwhile(): SwitchyardError {
+  return new SwitchyardError({
+    code: 'sync.conflict',
+    what: l10n.t('Your choice was not carried out.'),
+    why: l10n.t('The file changed in this very moment.'),
+    next: l10n.t('Look at it again, and choose again.'),
+    remedies: [],
+  });
 }
 
-async function bothOrNeither<A extends { dispose(): void }, B extends { dispose(): void }>(
-  first: Promise<A>,
-  second: Promise<B>,
-): Promise<[A, B]> {
-  const [a, b] = await Promise.allSettled([first, second]);
-  if (a.status === 'fulfilled' && b.status === 'fulfilled') return [a.value, b.value];
-  if (a.status === 'fulfilled') a.value.dispose();
-  if (b.status === 'fulfilled') b.value.dispose();
-  throw a.status === 'rejected' ? a.reason : (b as PromiseRejectedResult).reason;
+function shareOf(done: TransferCount, all: TransferCount): number {
+  return (done.files + done.bytes / 4096) / Math.max(1, all.files + all.bytes / 4096);
 }
 
 function throttled(progress: Progress): (told: { done: TransferCount; all: TransferCount }) => void {
@@ -177,65 +434,6 @@ function throttled(progress: Progress): (told: { done: TransferCount; all: Trans
         megabytes(all.bytes),
       ),
     );
-    progress.fraction?.((done.files + done.bytes / 4096) / Math.max(1, all.files + all.bytes / 4096));
+    progress.fraction?.(Math.min(1, shareOf(done, all)));
   };
-}
-
-function asCarryReport(report: RoundReport, log: Logger): CarryReport {
-  const skipped = [...report.skipped].map(([at, reason]) => ({ path: toText(at), reason }));
-  for (const at of report.pending) {
-    skipped.push({ path: toText(at), reason: l10n.t('It kept changing; the next sync takes it.') });
-  }
-  for (const { on, paths, of } of report.deletions) {
-    log.warn(`Sync: ${paths.length} of ${of} paths would be deleted on the ${on}: not done.`);
-    const reason = l10n.t('{0} of {1} files would be deleted at once: not done unasked.', paths.length, of);
-    for (const at of paths) skipped.push({ path: toText(at), reason });
-  }
-  return {
-    toGuest: report.changed.guest,
-    toHost: report.changed.host,
-    conflicts: report.conflicts.map(({ path: at, copy }) => ({ path: toText(at), copy: toText(copy) })),
-    heldBack: report.heldBack.map(toText),
-    skipped,
-  };
-}
-
-function explain(error: unknown, guestFolder: string): SwitchyardError {
-  const what = l10n.t('The workspace could not be synced.');
-  const failed = (why: string, next: string): SwitchyardError =>
-    new SwitchyardError({
-      code: 'sync.failed',
-      what,
-      why,
-      next,
-      remedies: [{ do: 'retry' }, { do: 'showLog' }],
-      cause: error,
-    });
-  if (isCancellation(error)) return toSwitchyardError(error, what);
-  if (error instanceof Emptied) {
-    return new SwitchyardError({
-      code: 'sync.halted',
-      what: l10n.t('The sync was stopped before it deleted anything.'),
-      why:
-        error.side === 'host'
-          ? l10n.t('The workspace folder on the host is empty, and it was not before.')
-          : l10n.t('The workspace folder in the environment is empty, and it was not before.'),
-      next: l10n.t('See whether its disk is there. To fill the environment anew, rebuild it.'),
-      remedies: [{ do: 'retry' }, { do: 'showLog' }],
-      cause: error,
-    });
-  }
-  if (error instanceof AgentFault && error.why === 'denied') {
-    return failed(
-      l10n.t('The folder {0} in the environment is not writable for its user.', guestFolder),
-      l10n.t('Give it to that user, or rebuild the environment.'),
-    );
-  }
-  if (error instanceof AgentLost) {
-    return failed(
-      l10n.t('The connection to the environment was lost.'),
-      l10n.t('Nothing is lost: what is not across yet goes with the next sync.'),
-    );
-  }
-  return toSwitchyardError(error, what);
 }

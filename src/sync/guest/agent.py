@@ -4,11 +4,12 @@ Speaks the frames of protocol.ts on standard input and output. Keeps nothing of 
 what is staged; every decision is the host's. Folders are opened one by one without following links, and
 every change is made relative to an open folder, so that no write leaves the workspace.
 """
-import errno, fcntl, hashlib, os, re, shutil, signal, stat, struct, sys, time
+import errno, fcntl, hashlib, os, re, select, shutil, signal, stat, struct, sys, threading, time
 VERSION = 1
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 RACY = 2000000000
 WHOLE = 1 << 20
+speaking = threading.Lock()
 
 class Refused(Exception):
     def __init__(self, why, message):
@@ -26,7 +27,8 @@ def reply(rid, kind, fields):
         parts.append(struct.pack('>I', len(field)))
         parts.append(field)
     parts[0] = struct.pack('>I', sum(map(len, parts)))
-    write_all(1, b''.join(parts))
+    with speaking:
+        write_all(1, b''.join(parts))
 
 def read_exact(count):
     data = bytearray(count)
@@ -79,6 +81,7 @@ class Tree:
         self.rootfd = os.open(root, FOLDER & ~os.O_NOFOLLOW)
         self.ino = os.fstat(self.rootfd).st_ino
         self.cached = None
+        self.watcher = None
 
     def check_root(self):
         try:
@@ -544,6 +547,96 @@ class Tree:
                 now = mine
             found += [path, show(now, stat.S_ISLNK(now.st_mode))]
 
+# One inotify watch a folder: first the watch, then the list, so that nothing is missed.
+class Watcher:
+    # CREATE, MODIFY, ATTRIB, CLOSE_WRITE, MOVED_FROM, MOVED_TO, DELETE; ONLYDIR, DONT_FOLLOW, EXCL_UNLINK
+    MASK = 0x100 | 0x2 | 0x4 | 0x8 | 0x40 | 0x80 | 0x200 | 0x1000000 | 0x2000000 | 0x4000000
+    ISDIR, OVERFLOW, IGNORED, FROM = 0x40000000, 0x4000, 0x8000, 0x40
+
+    def __init__(self, root, rules):
+        import ctypes
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.errno = ctypes.get_errno
+        self.root = root
+        self.names = make_rules(rules)
+        self.by_wd = {}
+        self.by_path = {}
+        self.fd = self.libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        if self.fd < 0:
+            raise OSError(self.errno(), 'inotify')
+        self.add(b'', None)
+
+    # Watches a folder and all below it; what is found is put into news, where there is one.
+    def add(self, folder, news):
+        pending = [folder]
+        while pending:
+            folder = pending.pop()
+            place = self.root + b'/' + folder if folder else self.root
+            wd = self.libc.inotify_add_watch(self.fd, place, self.MASK)
+            if wd < 0:
+                code = self.errno()
+                if code in (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP):
+                    continue
+                raise OSError(code, 'inotify')
+            old = self.by_wd.get(wd)
+            if old is not None and old != folder:
+                self.by_path.pop(old, None)
+            self.by_wd[wd] = folder
+            self.by_path[folder] = wd
+            try:
+                listing = list(os.scandir(place))
+            except OSError:
+                continue
+            for item in listing:
+                path = folder + b'/' + item.name if folder else item.name
+                isdir = item.is_dir(follow_symlinks=False)
+                if self.names(path, item.name, isdir):
+                    continue
+                if news is not None:
+                    news[path] = True
+                if isdir:
+                    pending.append(path)
+
+    def drop(self, folder):
+        prefix = folder + b'/'
+        for path in [p for p in self.by_path if p == folder or p.startswith(prefix)]:
+            wd = self.by_path.pop(path)
+            self.by_wd.pop(wd, None)
+            self.libc.inotify_rm_watch(self.fd, wd)
+
+    # What the kernel has to tell: paths, or None where it lost count.
+    def read(self):
+        news = {}
+        try:
+            data = os.read(self.fd, 1 << 18)
+        except BlockingIOError:
+            return []
+        at = 0
+        while at < len(data):
+            wd, mask, _, length = struct.unpack_from('iIII', data, at)
+            name = data[at + 16:at + 16 + length].rstrip(b'\0')
+            at += 16 + length
+            if mask & self.OVERFLOW:
+                return None
+            if mask & self.IGNORED:
+                gone = self.by_wd.pop(wd, None)
+                if gone is not None and self.by_path.get(gone) == wd:
+                    del self.by_path[gone]
+                continue
+            folder = self.by_wd.get(wd)
+            if folder is None or not name:
+                continue
+            path = folder + b'/' + name if folder else name
+            isdir = bool(mask & self.ISDIR)
+            if self.names(path, name, isdir):
+                continue
+            news[path] = True
+            if isdir and mask & self.FROM:
+                self.drop(path)
+            elif isdir and mask & (0x100 | 0x80):
+                self.add(path, news)
+        return list(news)
+
 def mark(st):
     return (b'!' if st.st_ctime_ns > time.time() * 1e9 - RACY else b'') + show(st)
 
@@ -686,8 +779,18 @@ def handle(tree, rid, op, fields):
     if op == 9:
         return tree.apply(fields)
     if op == 10:
-        tree.sync()
-        return []
+        # Takes long on a busy disk; meanwhile other requests are served.
+        def later():
+            tree.sync()
+            reply(rid, 1, [])
+        threading.Thread(target=later, daemon=True).start()
+        return None
+    if op == 15:
+        try:
+            tree.watcher = Watcher(tree.root, fields)
+        except (OSError, ImportError, AttributeError):
+            return [b'polling']
+        return [b'events']
     if op == 11:
         os.mkdir(tree.stage_path(fields[0]), 0o755)
         return []
@@ -702,9 +805,24 @@ def handle(tree, rid, op, fields):
         return []
     raise Refused('failed', 'unknown request')
 
+# Until a request comes, passes on what the watch tells.
+def listen(tree):
+    while tree is not None and tree.watcher is not None:
+        ready = select.select([0, tree.watcher.fd], [], [])[0]
+        if tree.watcher.fd in ready:
+            try:
+                news = tree.watcher.read()
+            except OSError:
+                news = None
+            if news is None or news:
+                reply(0, 3, news or [])
+        if 0 in ready:
+            return
+
 def main():
     tree = None
     while True:
+        listen(tree)
         size, rid, op = struct.unpack('>IIB', bytes(read_exact(9)))
         body = bytes(read_exact(size - 5))
         fields, at = [], 0
@@ -717,7 +835,8 @@ def main():
                 tree, answer = hello(fields)
             else:
                 answer = handle(tree, rid, op, fields)
-            reply(rid, 1, answer)
+            if answer is not None:
+                reply(rid, 1, answer)
         except Refused as e:
             reply(rid, 2, [e.why.encode(), str(e).encode('utf8', 'replace')])
         except OSError as e:

@@ -5,6 +5,7 @@ import {
   AnswerDecoder,
   answers,
   encodeRequest,
+  newsId,
   ProtocolError,
   type Field,
   type RequestName,
@@ -40,12 +41,15 @@ export class AgentClient implements Disposable {
   readonly #decoder: AnswerDecoder;
   readonly #open = new Map<number, Open>();
   readonly #lost = new Emitter<Error>();
+  readonly #news = new Emitter<readonly Buffer[]>();
   #next = 1;
   #end: Error | undefined;
   #silence: NodeJS.Timeout | undefined;
   #drained: Promise<void> | undefined;
   #complaints = '';
 
+  /** What a watch tells: paths, or none where it may be anywhere. */
+  readonly onDidTell = this.#news.event;
   /** Fires once, when the agent is gone for whatever reason but `dispose`. */
   readonly onDidLose = this.#lost.event;
 
@@ -113,6 +117,7 @@ export class AgentClient implements Disposable {
 
   dispose(): void {
     this.#lost.dispose();
+    this.#news.dispose();
     this.#fail(new AgentLost('The agent was ended.'));
   }
 
@@ -137,6 +142,10 @@ export class AgentClient implements Disposable {
     if (this.#end) return;
     try {
       for (const answer of this.#decoder.push(chunk)) {
+        if (answer.id === newsId && answer.kind === answers.news) {
+          this.#news.fire(answer.fields);
+          continue;
+        }
         const asked = this.#open.get(answer.id);
         if (!asked) throw new ProtocolError('An answer to nothing asked.');
         if (answer.kind === answers.part) {

@@ -1,10 +1,19 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Disposable } from '../../base/disposable.ts';
 import { BadRecord, readRecord, readRecords, sizeOf, type Entry } from '../entry.ts';
-import type { BytePath } from '../path.ts';
+import { pathFault, toText, type BytePath } from '../path.ts';
 import type { Rule } from '../patterns.ts';
 import { inSlices } from '../slices.ts';
-import type { Operation, Outcome, ReadAnswer, Refusal, ScanResult, Side, SideIdentity } from '../side.ts';
+import type {
+  Operation,
+  Outcome,
+  ReadAnswer,
+  Refusal,
+  ScanResult,
+  Side,
+  SideIdentity,
+  WatchEvents,
+} from '../side.ts';
 import type { AgentClient } from './agentClient.ts';
 import { ProtocolError, protocolVersion, type Field } from './protocol.ts';
 
@@ -63,8 +72,7 @@ export class AgentSide implements Side, Disposable {
   }
 
   async scan(rules: readonly Rule[], signal: AbortSignal): Promise<ScanResult> {
-    const fields = rules.flatMap((rule) => [ruleFlags(rule), rule.expression]);
-    return this.#scan('scan', fields, signal);
+    return this.#scan('scan', rules.flatMap(ruleFields), signal);
   }
 
   async #scan(
@@ -168,6 +176,15 @@ export class AgentSide implements Side, Disposable {
     return (await Promise.all(batches)).flat();
   }
 
+  async watch(rules: readonly Rule[], events: WatchEvents, signal: AbortSignal): Promise<void> {
+    this.client.onDidTell((fields) => {
+      if (fields.length === 0) events.anywhere();
+      else events.paths(fields.map((field) => checked(field.toString('latin1'))));
+    });
+    const [how] = await this.client.ask('watch', rules.flatMap(ruleFields), signal);
+    if (how?.toString() !== 'events') events.exhausted();
+  }
+
   async settle(signal: AbortSignal): Promise<void> {
     await this.client.ask('settle', [], signal);
   }
@@ -246,8 +263,17 @@ function whole(path: BytePath, print: Buffer, data: Buffer): ReadAnswer {
   return { entry, data, hash: createHash('sha256').update(data).digest('hex') };
 }
 
-export function ruleFlags(rule: Rule): string {
-  return `${rule.negated ? 'n' : ''}${rule.folderOnly ? 'd' : ''}${rule.byName ? 'b' : ''}`;
+function ruleFields(rule: Rule): [string, string] {
+  return [
+    `${rule.negated ? 'n' : ''}${rule.folderOnly ? 'd' : ''}${rule.byName ? 'b' : ''}`,
+    rule.expression,
+  ];
+}
+
+function checked(path: BytePath): BytePath {
+  const fault = pathFault(path);
+  if (fault !== undefined) throw new BadRecord(`The path ${JSON.stringify(toText(path))} ${fault}.`);
+  return path;
 }
 
 function text(fields: readonly Buffer[], from: number, count: number): string[] {

@@ -3,7 +3,8 @@
  *
  * Request: `u32 size, u32 id, u8 request`, then fields; answer: `u32 size, u32 id, u8 kind`, then fields.
  * `size` counts what follows it. A field is `u32 length` and that many bytes. An answer is any number
- * of parts and then one end or fault of the same id. Before its first answer the agent prints the
+ * of parts and then one end or fault of the same id. News (id 0) come by themselves, once `watch` was asked:
+ * the paths where something may have changed; none for anywhere. Before its first answer the agent prints the
  * greeting line, so that whatever a shell's start-up files print is passed over.
  */
 export const protocolVersion = 1;
@@ -23,11 +24,15 @@ export const requests = {
   scanStage: 12,
   adoptStage: 13,
   ping: 14,
+  watch: 15,
 } as const;
 
 export type RequestName = keyof typeof requests;
 
-export const answers = { part: 0, end: 1, fault: 2 } as const;
+export const answers = { part: 0, end: 1, fault: 2, news: 3 } as const;
+
+/** News answer nothing that was asked. */
+export const newsId = 0;
 
 /** No frame may be larger; more is garbage, or an attack on the memory. */
 export const maxFrameBytes = 16 * 1024 * 1024;

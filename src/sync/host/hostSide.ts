@@ -1,25 +1,28 @@
+import * as fs from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import type { Disposable } from '../../base/disposable.ts';
 import { abortable } from '../../base/abort.ts';
 import { readRecords, type Entry } from '../entry.ts';
-import type { BytePath } from '../path.ts';
+import { toBuffer, type BytePath } from '../path.ts';
 import type { Rule } from '../patterns.ts';
-import type { Operation, Outcome, ReadAnswer, ScanResult, Side, SideIdentity } from '../side.ts';
+import type { Operation, Outcome, ReadAnswer, ScanResult, Side, SideIdentity, WatchEvents } from '../side.ts';
 import { workerFile } from '../files.ts';
 import { inSlices } from '../slices.ts';
 import type { HostFolders } from './hostTree.ts';
-import type { HostAnswer, HostRequest } from './hostWorker.ts';
+import type { HostAnswer, HostNews, HostRequest } from './hostWorker.ts';
 
 /** The workspace folder on the host, worked on by a thread of its own. */
 export class HostSide implements Side, Disposable {
   readonly name = 'host';
   readonly identity: SideIdentity;
+  readonly #root: string;
   readonly #worker: Worker;
   readonly #waiting: Waiting;
   /** Written since the last `settle`. */
   readonly #unsettled = new Set<BytePath>();
 
-  private constructor(worker: Worker, waiting: Waiting, identity: SideIdentity) {
+  private constructor(root: string, worker: Worker, waiting: Waiting, identity: SideIdentity) {
+    this.#root = root;
     this.#worker = worker;
     this.#waiting = waiting;
     this.identity = identity;
@@ -33,7 +36,7 @@ export class HostSide implements Side, Disposable {
       const root = (await waiting.ask({ call: 'identity' }, signal)) as string | undefined;
       if (root === undefined) throw new Error(`${folders.root} is no folder.`);
       await waiting.ask({ call: 'clean' }, signal);
-      return new HostSide(worker, waiting, { root, boot: '' });
+      return new HostSide(folders.root, worker, waiting, { root, boot: await bootOf() });
     } catch (error) {
       await worker.terminate();
       throw error;
@@ -88,10 +91,22 @@ export class HostSide implements Side, Disposable {
     return (await this.#waiting.ask({ call: 'apply', operations }, signal)) as Outcome[];
   }
 
+  async watch(rules: readonly Rule[], events: WatchEvents, signal: AbortSignal): Promise<void> {
+    this.#waiting.events = events;
+    await this.#waiting.ask({ call: 'watch', rules }, signal);
+  }
+
   async settle(signal: AbortSignal): Promise<void> {
     const paths = [...this.#unsettled];
     this.#unsettled.clear();
-    await this.#waiting.ask({ call: 'settle', paths }, signal);
+    // Not in the worker, which has more urgent work while the disk takes its time.
+    const one = async (): Promise<void> => {
+      for (let at = paths.pop(); at !== undefined; at = paths.pop()) {
+        signal.throwIfAborted();
+        await writeThrough(Buffer.concat([Buffer.from(`${this.#root}/`), toBuffer(at)]));
+      }
+    };
+    await Promise.all([one(), one(), one(), one()]);
   }
 
   dispose(): void {
@@ -99,8 +114,37 @@ export class HostSide implements Side, Disposable {
   }
 }
 
+/** Which boot of this computer it is. Where the kernel does not tell, every run counts as another. */
+async function bootOf(): Promise<string> {
+  try {
+    return (await fs.readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+  } catch {
+    return `process ${process.pid} ${Date.now()}`;
+  }
+}
+
+async function writeThrough(at: Buffer): Promise<void> {
+  let file: fs.FileHandle;
+  try {
+    file = await fs.open(at, 'r');
+  } catch (error) {
+    // Gone or replaced since: then there is nothing of ours left to write through.
+    if (
+      ['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')
+    )
+      return;
+    throw error;
+  }
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
 /** Matches answers to questions. */
 class Waiting {
+  events: WatchEvents | undefined;
   readonly #worker: Worker;
   readonly #open = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   #next = 1;
@@ -108,7 +152,11 @@ class Waiting {
 
   constructor(worker: Worker) {
     this.#worker = worker;
-    worker.on('message', (answer: HostAnswer) => {
+    worker.on('message', (answer: HostAnswer | HostNews) => {
+      if ('news' in answer) {
+        this.#tell(answer);
+        return;
+      }
       const waiting = this.#open.get(answer.id);
       this.#open.delete(answer.id);
       if (answer.error) waiting?.reject(answer.error);
@@ -124,6 +172,17 @@ class Waiting {
     const answer = new Promise<unknown>((resolve, reject) => this.#open.set(id, { resolve, reject }));
     this.#worker.postMessage({ id, request });
     return abortable(answer, signal);
+  }
+
+  #tell(news: HostNews): void {
+    switch (news.news) {
+      case 'paths':
+        return this.events?.paths(news.paths);
+      case 'anywhere':
+        return this.events?.anywhere();
+      case 'exhausted':
+        return this.events?.exhausted();
+    }
   }
 
   #end(error: Error): void {

@@ -35,6 +35,7 @@ class Refused extends Error {
  */
 export class HostTree {
   readonly #root: Buffer;
+  readonly #identity: string | undefined;
   readonly #folders: HostFolders;
   readonly #trash: HostTrash;
   /** sha256 under way of large files being read or staged, by path or id. */
@@ -43,6 +44,7 @@ export class HostTree {
   constructor(folders: HostFolders) {
     this.#folders = folders;
     this.#root = Buffer.from(folders.root);
+    this.#identity = this.identity();
     fs.mkdirSync(folders.staging, { recursive: true, mode: 0o700 });
     this.#trash = new HostTrash(folders.trash, folders.trashBytes);
   }
@@ -51,6 +53,11 @@ export class HostTree {
   identity(): string | undefined {
     const stat = fs.statSync(this.#root, { bigint: true, throwIfNoEntry: false });
     return stat?.isDirectory() ? `${stat.dev}:${stat.ino}` : undefined;
+  }
+
+  /** @throws where the folder is another than at the start: what is known of it holds no longer */
+  checkRoot(): void {
+    if (this.identity() !== this.#identity) throw new Error('The workspace folder is gone.');
   }
 
   /** Removes what an earlier run left behind half-way, but for staged large files, which resume. */
@@ -62,7 +69,7 @@ export class HostTree {
 
   /** All entries as records. @throws where the root or a folder's list cannot be read to its end */
   scan(rules: PathRules): Buffer {
-    if (!this.identity()) throw new Error('The workspace folder is gone.');
+    this.checkRoot();
     const limit = BigInt(Date.now()) * 1_000_000n - racyNs;
     const parts: string[] = [];
     const pending: BytePath[] = [''];
@@ -176,20 +183,6 @@ export class HostTree {
     } catch (error) {
       if (error instanceof Refused) return { done: false, why: error.why, message: error.message };
       return { done: false, why: refusalOf(error), message: (error as Error).message };
-    }
-  }
-
-  /** Writes the staging, trash and workspace folders' pending changes through to the disk. */
-  settle(paths: readonly BytePath[]): void {
-    for (const at of paths) {
-      // Gone or replaced since: then there is nothing of ours left to write through.
-      const file = openOrUndefined(this.#at(at));
-      if (file === undefined) continue;
-      try {
-        fs.fsyncSync(file);
-      } finally {
-        fs.closeSync(file);
-      }
     }
   }
 
@@ -307,6 +300,16 @@ export class HostTree {
     if (found !== expect) throw new Refused('stale', `It is ${found}, not ${expect}.`);
   }
 
+  #hasParents(at: BytePath): boolean {
+    try {
+      this.#checkParents(at);
+      return true;
+    } catch (error) {
+      if (error instanceof Refused && error.why === 'stale') return false;
+      throw error;
+    }
+  }
+
   /** No write through a link: every folder above the path must be one, and no link to one. */
   #checkParents(at: BytePath): void {
     const fault = pathFault(at);
@@ -323,8 +326,7 @@ export class HostTree {
     at: BytePath,
     use: (file: number, entry: Entry, size: number) => T | undefined,
   ): T | undefined {
-    this.#checkParents(at);
-    const before = this.entry(at);
+    const before = this.#hasParents(at) ? this.entry(at) : undefined;
     if (!before || typeOf(before) !== 'f') return undefined;
     const file = openOrUndefined(this.#at(at));
     if (file === undefined) return undefined;

@@ -3,6 +3,7 @@ import { PathRules, type Rule } from '../patterns.ts';
 import type { Operation } from '../side.ts';
 import type { BytePath } from '../path.ts';
 import { HostTree, type HostFolders } from './hostTree.ts';
+import { HostWatcher } from './hostWatcher.ts';
 
 /** What the worker can be asked; each answer has the shape of `HostTree`'s own. */
 export type HostRequest =
@@ -16,7 +17,7 @@ export type HostRequest =
   | { readonly call: 'staged'; readonly id: string }
   | { readonly call: 'stage'; readonly id: string; readonly offset: number; readonly data: Uint8Array }
   | { readonly call: 'apply'; readonly operations: readonly Operation[] }
-  | { readonly call: 'settle'; readonly paths: readonly BytePath[] };
+  | { readonly call: 'watch'; readonly rules: readonly Rule[] };
 
 export interface HostAnswer {
   readonly id: number;
@@ -24,7 +25,18 @@ export interface HostAnswer {
   readonly error?: Error;
 }
 
-const tree = new HostTree(workerData as HostFolders);
+/** What the watcher tells, unasked. */
+export type HostNews =
+  | { readonly news: 'paths'; readonly paths: readonly BytePath[] }
+  | { readonly news: 'anywhere' | 'exhausted' };
+
+const folders = workerData as HostFolders;
+const tree = new HostTree(folders);
+let watcher: HostWatcher | undefined;
+
+function tell(news: HostNews): void {
+  parentPort?.postMessage(news);
+}
 
 function answer(request: HostRequest): unknown {
   switch (request.call) {
@@ -49,10 +61,16 @@ function answer(request: HostRequest): unknown {
       tree.stage(request.id, request.offset, request.data);
       return undefined;
     case 'apply':
+      tree.checkRoot();
       return request.operations.map((operation) => tree.apply(operation));
-    case 'settle':
-      tree.settle(request.paths);
-      return undefined;
+    case 'watch':
+      watcher?.close();
+      watcher = new HostWatcher(folders.root, PathRules.of(request.rules), {
+        paths: (paths) => tell({ news: 'paths', paths }),
+        anywhere: () => tell({ news: 'anywhere' }),
+        exhausted: () => tell({ news: 'exhausted' }),
+      });
+      return watcher.watches;
   }
 }
 

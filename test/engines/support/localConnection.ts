@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { Emitter } from '../../../../src/base/event.ts';
-import type { Connection, ExecRequest, RemoteProcess } from '../../../../src/connections/connection.ts';
+import { Emitter } from '../../../src/base/event.ts';
+import type { Connection, ExecRequest, RemoteProcess } from '../../../src/connections/connection.ts';
 
 /** A "guest" that is this computer: programs are child processes. For fast tests of what stands on a connection. */
 export class LocalConnection implements Connection {

@@ -1,11 +1,11 @@
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
-import { silentLogger } from '../../../../src/base/log.ts';
-import { silentProgress } from '../../../../src/base/progress.ts';
-import type { Connection } from '../../../../src/connections/connection.ts';
-import type { CarryReport } from '../../../../src/sync/carrier.ts';
-import { WorkspaceSync, type WorkspaceSyncOptions } from '../../../../src/sync/workspaceSync.ts';
+import { silentLogger } from '../../../src/base/log.ts';
+import { silentProgress } from '../../../src/base/progress.ts';
+import type { Connection } from '../../../src/connections/connection.ts';
+import type { CarryReport } from '../../../src/sync/carrier.ts';
+import { WorkspaceSync, type WorkspaceSyncOptions } from '../../../src/sync/workspaceSync.ts';
 import { LocalConnection } from './localConnection.ts';
 
 /** In memory where that can be: thousands of files are made and written through to the disk. */

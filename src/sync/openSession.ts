@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import type { Logger } from '../base/log.ts';
+import { Baseline } from './baseline.ts';
+import type { CarryRequest } from './carrier.ts';
+import type { EngineParts } from './engine.ts';
+import { startAgent } from './guest/startAgent.ts';
+import { HostSide } from './host/hostSide.ts';
+import { toText } from './path.ts';
+import { defaultIgnore, parsePatterns, PathRules, Protection } from './patterns.ts';
+import { Session } from './session.ts';
+
+export interface WorkspaceSyncOptions {
+  /** Real absolute path of the workspace folder. */
+  readonly hostFolder: string;
+  /** Absolute path of a folder outside the workspace, for this workspace and environment alone. */
+  readonly stateFolder: string;
+  /** gitignore patterns, on top of the defaults and of `.switchyardignore`. */
+  readonly ignore: readonly string[];
+  /** gitignore patterns of what a guest's change does not reach unasked, on top of the defaults. */
+  readonly protect: readonly string[];
+  readonly log: Logger;
+  /** How much each side's trash may hold, in bytes; 2 GiB by default. */
+  readonly trashBytes?: number;
+  /** False while an editor holds unsaved changes of that file (absolute path): it is not written then. */
+  readonly canWriteHostFile?: (file: string) => boolean;
+}
+
+/** Opens both sides and the baseline between them. @throws what they throw; then nothing stays open */
+export async function openSession(
+  options: WorkspaceSyncOptions,
+  request: CarryRequest,
+  told: Pick<EngineParts, 'onProgress' | 'onSent'>,
+  signal: AbortSignal,
+): Promise<Session> {
+  const { hostFolder, stateFolder, log } = options;
+  const trashBytes = options.trashBytes ?? 2 * 1024 ** 3;
+  const key = createHash('sha256').update(request.guestFolder).digest('hex').slice(0, 16);
+  const staging = await stagingFolder(hostFolder, stateFolder);
+  const patterns = [...defaultIgnore, ...options.ignore, ...(await ignoreFile(hostFolder))];
+  const [guest, host] = await bothOrNeither(
+    startAgent(request.connection, { path: request.guestFolder, key, trashBytes }, log, signal),
+    HostSide.open({ root: hostFolder, staging, trash: path.join(stateFolder, 'trash'), trashBytes }, signal),
+  );
+  try {
+    const identity = [request.guestId, request.guestFolder, guest.identity.root, host.identity.root];
+    const baseline = await Baseline.load(
+      path.join(stateFolder, 'baseline'),
+      createHash('sha256').update(identity.join('\0')).digest('hex'),
+      `${host.identity.boot} ${guest.identity.boot}`,
+      log,
+    );
+    return new Session({
+      ...told,
+      sides: { host, guest },
+      baseline,
+      rules: PathRules.parse(patterns).rules,
+      protection: new Protection(options.protect),
+      log,
+      now: () => new Date(),
+      mayWriteHost: (at) => options.canWriteHostFile?.(path.join(hostFolder, toText(at))) ?? true,
+    });
+  } catch (error) {
+    guest.dispose();
+    host.dispose();
+    throw error;
+  }
+}
+
+/** Temporaries lie on the workspace's own file system, where a rename is one step; outside it if possible. */
+async function stagingFolder(hostFolder: string, stateFolder: string): Promise<string> {
+  await fs.mkdir(stateFolder, { recursive: true });
+  const [workspace, state] = await Promise.all([fs.stat(hostFolder), fs.stat(stateFolder)]);
+  if (workspace.dev === state.dev) return path.join(stateFolder, 'staging');
+  const inside = path.join(hostFolder, '.switchyard-sync');
+  await fs.mkdir(inside, { recursive: true });
+  await fs.writeFile(path.join(inside, '.gitignore'), '*\n');
+  return path.join(inside, 'staging');
+}
+
+async function ignoreFile(hostFolder: string): Promise<string[]> {
+  try {
+    return parsePatterns(await fs.readFile(path.join(hostFolder, '.switchyardignore'), 'utf8'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+async function bothOrNeither<A extends { dispose(): void }, B extends { dispose(): void }>(
+  first: Promise<A>,
+  second: Promise<B>,
+): Promise<[A, B]> {
+  const [a, b] = await Promise.allSettled([first, second]);
+  if (a.status === 'fulfilled' && b.status === 'fulfilled') return [a.value, b.value];
+  if (a.status === 'fulfilled') a.value.dispose();
+  if (b.status === 'fulfilled') b.value.dispose();
+  throw a.status === 'rejected' ? a.reason : (b as PromiseRejectedResult).reason;
+}

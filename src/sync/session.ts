@@ -1,0 +1,354 @@
+import type { Disposable } from '../base/disposable.ts';
+import { Emitter } from '../base/event.ts';
+import type { Baseline } from './baseline.ts';
+import { Engine, type EngineParts, type StepReport } from './engine.ts';
+import { Emptied } from './halts.ts';
+import type { BytePath } from './path.ts';
+import type { Side, SideName, WatchEvents } from './side.ts';
+
+/** A side that can be given up. */
+export type OwnedSide = Side & Disposable;
+
+export interface SessionParts extends Omit<EngineParts, 'sides'> {
+  readonly sides: { readonly host: OwnedSide; readonly guest: OwnedSide };
+}
+
+/** How long after the last change, in milliseconds, it is made good for ever. */
+const settleAfterMs = 1_000;
+/** How long after the last change what was written is looked at once more: longer than `racyNs`. */
+const verifyAfterMs = 2_500;
+const verifyCount = 300;
+/** More than this at once, and looking at everything is cheaper. */
+const manyPaths = 5_000;
+const scanEveryMs = 5 * 60_000;
+const pollEveryMs = 2_000;
+const retryMs = { first: 50, last: 5_000 };
+
+/**
+ * Two sides joined for as long as the connection lives. Takes what the watches tell, brings it across one
+ * step at a time, and looks at everything now and then, for events are only hints.
+ */
+export class Session implements Disposable {
+  readonly engine: Engine;
+  readonly #parts: SessionParts;
+  readonly #changed = new Emitter<void>();
+  readonly #stepped = new Emitter<StepReport>();
+  readonly #ended = new Emitter<unknown>();
+  readonly #aborter = new AbortController();
+  readonly #timers = new Map<string, NodeJS.Timeout>();
+  readonly #tries = new Map<BytePath, number>();
+  #dirty: Record<SideName, Set<BytePath>> = { host: new Set(), guest: new Set() };
+  #forced = new Set<BytePath>();
+  #verifying: BytePath[] = [];
+  #verifyAfter = verifyAfterMs;
+  #verifiedLast = Infinity;
+  #scanWanted = false;
+  #turn: Promise<unknown> = Promise.resolve();
+  #running = false;
+  #live = false;
+  #paused = false;
+  #emptied: SideName | undefined;
+  #polling: Record<SideName, boolean> = { host: false, guest: false };
+  #lastScan: Date | undefined;
+  #inSyncSince: Date | undefined;
+  #full: ReadonlySet<SideName> = new Set();
+
+  /** Something that a person may see changed. */
+  readonly onDidChange = this.#changed.event;
+  /** Both sides were brought together, as far as it went. */
+  readonly onDidStep = this.#stepped.event;
+  /** Fires once, with the error that ended it. Not fired by `dispose`. */
+  readonly onDidEnd = this.#ended.event;
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts;
+    this.engine = new Engine(parts);
+  }
+
+  get sides(): SessionParts['sides'] {
+    return this.#parts.sides;
+  }
+
+  get baseline(): Baseline {
+    return this.#parts.baseline;
+  }
+
+  get isPaused(): boolean {
+    return this.#paused;
+  }
+
+  /** The side that lost everything, while nobody said whether that is meant. */
+  get emptied(): SideName | undefined {
+    return this.#emptied;
+  }
+
+  get lastScan(): Date | undefined {
+    return this.#lastScan;
+  }
+
+  get inSyncSince(): Date | undefined {
+    return this.#inSyncSince;
+  }
+
+  get isPolling(): Readonly<Record<SideName, boolean>> {
+    return this.#polling;
+  }
+
+  /** Sides whose disk is full. */
+  get full(): ReadonlySet<SideName> {
+    return this.#full;
+  }
+
+  /** Paths known to be on their way or waiting. */
+  get pending(): number {
+    const { host, guest } = this.#dirty;
+    return new Set([...host, ...guest, ...this.#forced, ...this.#tries.keys(), ...this.engine.postponed])
+      .size;
+  }
+
+  /** Looks at both sides whole and brings them together, in its turn. @throws Emptied */
+  async everything(signal: AbortSignal): Promise<StepReport> {
+    return this.#inTurn(async () => {
+      this.#dirty = { host: new Set(), guest: new Set() };
+      this.#forced = new Set();
+      this.#scanWanted = false;
+      try {
+        const report = await this.engine.everything(signal);
+        this.#lastScan = this.#parts.now();
+        this.#after(report);
+        return report;
+      } catch (error) {
+        // What was known is no longer; the next look is a whole one.
+        this.#scanWanted = true;
+        if (error instanceof Emptied) this.#halt(error);
+        throw error;
+      }
+    });
+  }
+
+  /** Runs something that needs the trees to hold still. */
+  async exclusively<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return this.#inTurn(() => work(this.#aborter.signal));
+  }
+
+  /** Begins to follow both sides by itself. Call `everything` afterwards: the watch tells only what follows. */
+  async goLive(signal: AbortSignal): Promise<void> {
+    const { host, guest } = this.#parts.sides;
+    await Promise.all([
+      host.watch(this.#parts.rules, this.#listener('host'), signal),
+      guest.watch(this.#parts.rules, this.#listener('guest'), signal),
+    ]);
+    this.#live = true;
+    this.#every('scan', scanEveryMs, () => this.rescan());
+  }
+
+  /** Makes sure that these are looked at, changed or not. */
+  force(paths: Iterable<BytePath>): void {
+    for (const path of paths) this.#forced.add(path);
+    this.#wake();
+  }
+
+  rescan(): void {
+    this.#scanWanted = true;
+    this.#wake();
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#changed.fire();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.rescan();
+    this.#changed.fire();
+  }
+
+  /** What is missing on the emptied side comes back, or goes on the other side too. */
+  answerEmptied(answer: 'delete' | 'restore'): void {
+    if (answer === 'restore')
+      for (const path of [...this.baseline.entries.keys()]) this.baseline.delete(path);
+    else this.engine.meantEmpty = true;
+    this.#emptied = undefined;
+    this.rescan();
+  }
+
+  /** Makes good for ever what both sides acknowledged. */
+  async settle(signal: AbortSignal): Promise<void> {
+    const pending = this.baseline.pending();
+    if (pending.size === 0) return;
+    const { host, guest } = this.#parts.sides;
+    await Promise.all([host.settle(signal), guest.settle(signal)]);
+    await this.baseline.commit(pending);
+  }
+
+  dispose(): void {
+    this.#live = false;
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+    this.#aborter.abort(new DOMException('The sync ended.', 'AbortError'));
+    this.#parts.sides.host.dispose();
+    this.#parts.sides.guest.dispose();
+    this.#changed.dispose();
+    this.#stepped.dispose();
+    this.#ended.dispose();
+  }
+
+  #listener(side: SideName): WatchEvents {
+    return {
+      paths: (paths) => {
+        for (const path of paths) this.#dirty[side].add(path);
+        this.#wake();
+      },
+      anywhere: () => this.rescan(),
+      exhausted: () => {
+        this.#polling[side] = true;
+        this.#parts.log.warn(`Sync: the ${side} has no watches left and is looked at every few seconds.`);
+        this.#every('poll', pollEveryMs, () => this.rescan());
+        this.#changed.fire();
+      },
+    };
+  }
+
+  #hasWork(): boolean {
+    if (!this.#live || this.#paused || this.#emptied) return false;
+    const { host, guest } = this.#dirty;
+    return this.#scanWanted || host.size + guest.size + this.#forced.size + this.#verifying.length > 0;
+  }
+
+  #wake(): void {
+    if (this.#running || !this.#hasWork()) return;
+    this.#running = true;
+    void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#hasWork()) await this.#once();
+    } catch (error) {
+      this.#failed(error);
+    } finally {
+      this.#running = false;
+    }
+    this.#changed.fire();
+  }
+
+  async #once(): Promise<void> {
+    const { signal } = this.#aborter;
+    if (this.#dirty.host.size + this.#dirty.guest.size > manyPaths) this.#scanWanted = true;
+    if (this.#scanWanted) {
+      await this.everything(signal);
+      return;
+    }
+    await this.#inTurn(async () => {
+      const dirty = this.#dirty;
+      const forced = this.#forced;
+      this.#dirty = { host: new Set(), guest: new Set() };
+      this.#forced = new Set();
+      const idle = dirty.host.size + dirty.guest.size + forced.size === 0;
+      if (idle) for (const path of this.#verifying.splice(0, verifyCount)) forced.add(path);
+      try {
+        const report = await this.engine.some(dirty, forced, signal);
+        for (const path of forced) if (!report.again.has(path)) this.#tries.delete(path);
+        this.#after(report);
+      } catch (error) {
+        this.#scanWanted = true;
+        throw error;
+      }
+    });
+  }
+
+  #failed(error: unknown): void {
+    if (!this.#live) return;
+    if (error instanceof Emptied) {
+      this.#halt(error);
+      return;
+    }
+    this.#live = false;
+    this.#ended.fire(error);
+  }
+
+  #halt(error: Emptied): void {
+    this.#emptied = error.side;
+    this.#inSyncSince = undefined;
+    this.#parts.log.error(`Sync: halted. ${error.message}`);
+  }
+
+  #after(report: StepReport): void {
+    this.#full = report.full;
+    this.baseline.note().catch((error: unknown) => {
+      this.#parts.log.warn(`Sync: the newest of the baseline was not noted: ${String(error)}`);
+    });
+    this.#stepped.fire(report);
+    for (const path of report.again) this.#retry(path);
+    if (report.full.size > 0) this.#later('full', retryMs.last, () => this.rescan());
+    const calm = report.again.size === 0 && !this.#scanWanted && this.pending === 0;
+    this.#inSyncSince = calm ? (this.#inSyncSince ?? this.#parts.now()) : undefined;
+    if (this.baseline.hasUncommitted) this.#later('settle', settleAfterMs, () => void this.#settleQuietly());
+    if (this.baseline.racy.size > 0 && this.#verifying.length === 0) {
+      this.#later('verify', this.#verifyAfter, () => this.#verify());
+    }
+    this.#changed.fire();
+  }
+
+  /** Again at once, then ever later: a file that never stops changing must not hold up the others. */
+  #retry(path: BytePath): void {
+    const tries = this.#tries.get(path) ?? 0;
+    this.#tries.set(path, tries + 1);
+    if (tries < 2) {
+      this.#forced.add(path);
+      return;
+    }
+    const wait = Math.min(retryMs.last, retryMs.first * 2 ** Math.min(tries, 10));
+    this.#later(`retry ${path}`, wait, () => this.force([path]));
+  }
+
+  #verify(): void {
+    const racy = [...this.baseline.racy];
+    // A clock that was set back makes files look new for long: look ever more rarely.
+    const noBetter = racy.length >= this.#verifiedLast && racy.length > 0;
+    this.#verifyAfter = noBetter ? Math.min(this.#verifyAfter * 2, scanEveryMs) : verifyAfterMs;
+    this.#verifiedLast = racy.length;
+    this.#verifying = racy;
+    this.#wake();
+  }
+
+  async #settleQuietly(): Promise<void> {
+    try {
+      await this.settle(this.#aborter.signal);
+    } catch (error) {
+      // The baseline on disk stays the older one, which costs the next start a comparison and no data.
+      if (this.#live) this.#parts.log.warn(`Sync: the baseline was not written: ${String(error)}`);
+    }
+  }
+
+  #later(name: string, ms: number, then: () => void): void {
+    if (this.#timers.has(name) || this.#aborter.signal.aborted) return;
+    this.#timers.set(
+      name,
+      setTimeout(() => {
+        this.#timers.delete(name);
+        then();
+      }, ms),
+    );
+  }
+
+  #every(name: string, ms: number, then: () => void): void {
+    this.#later(name, ms, () => {
+      then();
+      this.#every(name, ms, then);
+    });
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const before = this.#turn;
+    const mine = (async () => {
+      await before.catch(() => undefined);
+      return work();
+    })();
+    this.#turn = mine;
+    // Whoever asked for it hears of a failure; the next in turn does not.
+    mine.catch(() => undefined);
+    return mine;
+  }
+}

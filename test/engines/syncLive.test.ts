@@ -1,0 +1,252 @@
+import { execFileSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { pollUntil } from '../../src/base/abort.ts';
+import { silentProgress } from '../../src/base/progress.ts';
+import { WorkspaceSync } from '../../src/sync/workspaceSync.ts';
+import { SshServer, type SshConnectionForTests } from './support/sshServer.ts';
+import { TwoFolders } from './support/twoFolders.ts';
+
+let server: SshServer;
+let two: TwoFolders;
+let sync: WorkspaceSync;
+let connection: SshConnectionForTests;
+
+const signal = AbortSignal.timeout(280_000);
+
+beforeAll(async () => {
+  server = await SshServer.start();
+});
+
+afterAll(() => server.stop());
+
+beforeEach(async () => {
+  two = new TwoFolders();
+  for (const name of ['a', 'b', 'c', 'd']) two.write('host', `src/${name}.txt`, name);
+  two.write('host', 'stays', '');
+  sync = new WorkspaceSync(two.options);
+  await attach();
+});
+
+afterEach(() => {
+  sync.dispose();
+  connection.dispose();
+  two.dispose();
+});
+
+async function attach(): Promise<void> {
+  connection = await server.connect({ XDG_STATE_HOME: two.guestState });
+  await sync.attach({ connection, guestFolder: two.guest, guestId: 'g' }, silentProgress, signal);
+}
+
+async function until(condition: () => boolean, what: string): Promise<void> {
+  const met = await pollUntil(() => Promise.resolve(condition() ? true : undefined), {
+    everyMs: 5,
+    timeoutMs: 20_000,
+    signal,
+  });
+  if (met === undefined) throw new Error(`Never: ${what}. ${JSON.stringify(sync.health)}`);
+}
+
+async function untilSame(): Promise<void> {
+  await until(() => {
+    try {
+      return JSON.stringify(sorted(two.tree('host'))) === JSON.stringify(sorted(two.tree('guest')));
+    } catch (error) {
+      // It was just moving.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+      throw error;
+    }
+  }, 'both the same');
+}
+
+function sorted(tree: Record<string, string>): [string, string][] {
+  return Object.entries(tree).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function contents(side: 'host' | 'guest', at: string): string | undefined {
+  return two.exists(side, at) ? two.read(side, at) : undefined;
+}
+
+describe('a live sync', () => {
+  it('brings a change across by itself, either way', async () => {
+    two.write('host', 'src/a.txt', 'from host');
+    await until(() => contents('guest', 'src/a.txt') === 'from host', 'the guest has it');
+    two.write('guest', 'src/b.txt', 'from guest');
+    await until(() => contents('host', 'src/b.txt') === 'from guest', 'the host has it');
+    two.remove('host', 'src/c.txt');
+    await until(() => !two.exists('guest', 'src/c.txt'), 'it is gone in the guest');
+    two.remove('guest', 'src/d.txt');
+    await until(() => !two.exists('host', 'src/d.txt'), 'it is gone on the host');
+    await until(() => sync.health.state === 'inSync', 'in sync');
+    expect(sync.health).toMatchObject({ pending: 0, conflicts: [], problem: undefined });
+    expect(sync.health.inSyncSince).toBeInstanceOf(Date);
+  });
+
+  it('misses nothing of folders that are made and filled at once', async () => {
+    for (const side of ['host', 'guest'] as const) {
+      for (let n = 0; n < 20; n += 1) two.write(side, `${side}/storm/${n}/x/y/z.txt`, String(n));
+    }
+    await untilSame();
+    expect(Object.keys(two.tree('host')).filter((name) => name.endsWith('z.txt'))).toHaveLength(40);
+  });
+
+  it('follows renames of files and folders', async () => {
+    fs.renameSync(path.join(two.host, 'src'), path.join(two.host, 'lib'));
+    await untilSame();
+    fs.renameSync(path.join(two.guest, 'lib'), path.join(two.guest, 'app'));
+    fs.renameSync(path.join(two.guest, 'app/a.txt'), path.join(two.guest, 'app/z.txt'));
+    await untilSame();
+    expect(two.read('host', 'app/z.txt')).toBe('a');
+    two.write('host', 'app/b.txt', 'still watched');
+    await until(() => contents('guest', 'app/b.txt') === 'still watched', 'it is watched under its new name');
+  });
+
+  it('takes the last of many saves, also by editors that rename', async () => {
+    const file = path.join(two.host, 'src/a.txt');
+    for (let n = 0; n < 50; n += 1) {
+      fs.writeFileSync(`${file}.tmp`, `save ${n}`);
+      fs.renameSync(`${file}.tmp`, file);
+    }
+    await until(() => contents('guest', 'src/a.txt') === 'save 49', 'the last save is there');
+    await untilSame();
+  });
+
+  it('keeps both where both changed at once, shows it, and resolves it', async () => {
+    for (const keep of ['host', 'guest', 'both'] as const) {
+      sync.pause();
+      two.write('host', 'src/a.txt', `host ${keep}`);
+      two.write('guest', 'src/a.txt', `guest ${keep}`);
+      sync.resume();
+      await until(() => sync.health.conflicts.length === 1, 'a conflict');
+      const { copy } = sync.health.conflicts[0] ?? { copy: '' };
+      await until(() => contents('host', copy) === `guest ${keep}`, 'the copy is on the host');
+      expect(two.read('host', 'src/a.txt')).toBe(`host ${keep}`);
+      await sync.resolveConflict('src/a.txt', keep, signal);
+      expect(sync.health.conflicts).toEqual([]);
+      const wanted = keep === 'guest' ? 'guest guest' : `host ${keep}`;
+      await until(() => contents('guest', 'src/a.txt') === wanted, 'the guest has what was kept');
+      expect(two.exists('host', copy)).toBe(keep === 'both');
+      await untilSame();
+    }
+  });
+
+  it('holds a guest’s change of a protected path until it is accepted or refused', async () => {
+    two.write('guest', '.vscode/tasks.json', 'planted');
+    await until(() => sync.health.heldBack.length === 2, 'held back');
+    expect(two.exists('host', '.vscode')).toBe(false);
+    const { guest } = await sync.versions('.vscode/tasks.json', signal);
+    expect(Buffer.from(guest ?? []).toString()).toBe('planted');
+    await sync.decideHeldBack('.vscode/tasks.json', 'accept', signal);
+    expect(two.read('host', '.vscode/tasks.json')).toBe('planted');
+    two.write('guest', '.vscode/tasks.json', 'worse');
+    await until(() => sync.health.heldBack.length === 1, 'held back again');
+    await sync.decideHeldBack('.vscode/tasks.json', 'refuse', signal);
+    await until(() => contents('guest', '.vscode/tasks.json') === 'planted', 'the host’s is back');
+    await until(() => sync.health.heldBack.length === 0, 'nothing held back');
+  });
+
+  it('asks before it deletes much, and does as it is told', async () => {
+    for (const answer of ['restore', 'delete'] as const) {
+      for (let n = 0; n < 70; n += 1) two.write('host', `many/${n}`, String(n));
+      await untilSame();
+      two.remove('guest', 'many');
+      await until(() => sync.health.state === 'halted', 'halted');
+      expect(sync.health.halt).toMatchObject({ saw: 'deletions', on: 'host' });
+      expect(fs.readdirSync(path.join(two.host, 'many')).length).toBeGreaterThan(15);
+      // The rest goes on.
+      two.write('host', 'src/a.txt', answer);
+      await until(() => contents('guest', 'src/a.txt') === answer, 'other changes go on');
+      await until(() => sync.health.pending === 0, 'all seen');
+      sync.answerHalt(answer);
+      await until(() => sync.health.halt === undefined, 'no longer halted');
+      await untilSame();
+      if (answer === 'delete') expect(two.exists('host', 'many')).toBe(false);
+    }
+  });
+
+  it('asks where a side is empty all at once, and brings back what is gone', async () => {
+    sync.pause();
+    two.remove('guest', 'src');
+    two.remove('guest', 'stays');
+    sync.resume();
+    await until(() => sync.health.halt?.saw === 'emptied', 'halted');
+    expect(two.read('host', 'src/a.txt')).toBe('a');
+    sync.answerHalt('restore');
+    await untilSame();
+    expect(two.read('guest', 'src/a.txt')).toBe('a');
+  });
+
+  it('carries on after the connection was cut, with what happened meanwhile', async () => {
+    connection.cut();
+    await until(() => sync.health.state === 'failed', 'the loss is seen');
+    expect(two.exists('guest', 'src/b.txt')).toBe(true);
+    two.write('host', 'src/a.txt', 'while apart');
+    two.write('guest', 'src/b.txt', 'while apart too');
+    await attach();
+    expect(sync.health.problem).toBeUndefined();
+    await untilSame();
+    expect(two.read('host', 'src/b.txt')).toBe('while apart too');
+  });
+
+  it('flushes the last edit when it is detached', async () => {
+    two.write('host', 'src/a.txt', 'last words');
+    await sync.detach(signal);
+    expect(two.read('guest', 'src/a.txt')).toBe('last words');
+    expect(sync.health.state).toBe('detached');
+  });
+
+  it('takes a commit across only whole, and git finds nothing amiss', async () => {
+    const git = (side: 'host' | 'guest', ...args: string[]): string => runGit(two[side], args);
+    git('host', 'init', '-q', '-b', 'main');
+    for (let n = 0; n < 5; n += 1) {
+      const side = n % 2 === 0 ? 'host' : 'guest';
+      await until(
+        () => two.exists(side, '.git/HEAD') && two.exists(side, '.git/objects'),
+        'the repository is there',
+      );
+      two.write(side, 'src/a.txt', `commit ${n}`);
+      git(side, 'add', '-A');
+      git(side, 'commit', '-q', '-m', `commit ${n}`);
+      const head = git(side, 'rev-parse', 'HEAD');
+      const other = side === 'host' ? 'guest' : 'host';
+      await until(() => headOf(two[other]) === head, `commit ${n} is on the other side`);
+      await untilSameGit();
+      expect(git(other, 'status', '--porcelain', '-uno')).toBe('');
+      git(other, 'fsck', '--strict');
+    }
+  });
+});
+
+async function untilSameGit(): Promise<void> {
+  await until(
+    () => contents('host', '.git/index') === contents('guest', '.git/index'),
+    'the index is the same',
+  );
+  await until(
+    () => contents('host', 'src/a.txt') === contents('guest', 'src/a.txt'),
+    'the files are the same',
+  );
+}
+
+function headOf(folder: string): string | undefined {
+  try {
+    return runGit(folder, ['rev-parse', 'HEAD']);
+  } catch {
+    // No commit there yet.
+    return undefined;
+  }
+}
+
+function runGit(folder: string, args: readonly string[]): string {
+  return execFileSync(
+    'git',
+    ['-c', 'safe.directory=*', '-c', 'user.name=T', '-c', 'user.email=t@example.com', '-C', folder, ...args],
+    {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+      env: { ...process.env, GIT_OPTIONAL_LOCKS: '0' },
+    },
+  ).trim();
+}
