@@ -43,7 +43,6 @@ export const suites: readonly Suite[] = [
     needsMachine: true,
     minutes: 10,
   },
-  vitest('e2e', 30, true),
 ];
 
 const outputFolder = 'test/.output';

@@ -1,0 +1,132 @@
+import type { Locator, Page } from 'playwright-core';
+import { bounds, plain, quoted, textOf, until } from './until.ts';
+
+/** Our view in the sidebar: the project's container and VM, and what else this computer has. */
+export class EnvironmentsView {
+  readonly #page: Page;
+
+  constructor(page: Page) {
+    this.#page = page;
+  }
+
+  get list(): Locator {
+    return this.#page.locator(`.part.sidebar .monaco-list[aria-label=${quoted('Environments')}]`);
+  }
+
+  /** The row of this project's environment; `name` is "Container" or "VM". */
+  row(name: string): EnvironmentRow {
+    return new EnvironmentRow(this.#page, this.list, name);
+  }
+
+  /** All rows that show, as "label description", from the top. */
+  async rows(): Promise<readonly string[]> {
+    await this.list.waitFor({ timeout: bounds.click });
+    return (await this.list.locator('.monaco-list-row').all()).reduce<Promise<string[]>>(
+      async (rows, row) => [...(await rows), await rowText(row)],
+      Promise.resolve([]),
+    );
+  }
+}
+
+/** One environment's row and the rows of figures below it. */
+export class EnvironmentRow {
+  readonly #page: Page;
+  readonly #list: Locator;
+  readonly #name: string;
+
+  constructor(page: Page, list: Locator, name: string) {
+    this.#page = page;
+    this.#list = list;
+    this.#name = name;
+  }
+
+  get #row(): Locator {
+    return this.#list
+      .locator('.monaco-list-row')
+      .filter({ has: this.#page.locator('.label-name', { hasText: new RegExp(`^${this.#name}$`) }) })
+      .first();
+  }
+
+  /** What stands beside the name: state and figures. */
+  async description(): Promise<string> {
+    return textOf(this.#row.locator('.label-description'));
+  }
+
+  /** Waits until the description holds the pattern, and answers it. */
+  async waitFor(pattern: RegExp, boundMs: number = bounds.click): Promise<string> {
+    return until(
+      `The row of ${this.#name} says ${String(pattern)}`,
+      () =>
+        this.#row
+          .locator('.label-description')
+          .textContent({ timeout: bounds.click })
+          .then((text) => plain(text ?? '')),
+      (text) => pattern.test(text),
+      boundMs,
+    );
+  }
+
+  async expand(): Promise<void> {
+    await this.#row.waitFor({ timeout: bounds.click });
+    if ((await this.#row.getAttribute('aria-expanded')) === 'false') {
+      await this.#row.locator('.monaco-tl-twistie').click();
+    }
+    await until(
+      `The row of ${this.#name} is open`,
+      () => this.#row.getAttribute('aria-expanded'),
+      (expanded) => expanded === 'true',
+      bounds.click,
+    );
+  }
+
+  /** The rows below it as a map from label to description. */
+  async facts(): Promise<ReadonlyMap<string, string>> {
+    const level = Number(await this.#row.getAttribute('aria-level', { timeout: bounds.click }));
+    const facts = new Map<string, string>();
+    let below = false;
+    const own = await this.#row.getAttribute('id');
+    for (const row of await this.#list.locator('.monaco-list-row').all()) {
+      const rowLevel = Number(await row.getAttribute('aria-level'));
+      if ((await row.getAttribute('id')) === own) below = true;
+      else if (below && rowLevel <= level) break;
+      else if (below) facts.set(await textOf(row.locator('.label-name')), await describe(row));
+    }
+    return facts;
+  }
+
+  /** Waits for a figure below the row. */
+  async waitForFact(label: string, pattern: RegExp, boundMs: number = bounds.click): Promise<string> {
+    return until(
+      `${this.#name} · ${label} says ${String(pattern)}`,
+      async () => (await this.facts()).get(label) ?? '',
+      (text) => pattern.test(text),
+      boundMs,
+    );
+  }
+
+  /** Clicks one of the icons that show while the pointer is on the row. */
+  async inline(action: string): Promise<void> {
+    await this.#row.hover({ timeout: bounds.click });
+    await this.#row
+      .locator(`.actions .action-label[aria-label^=${quoted(action)}]`)
+      .click({ timeout: bounds.click });
+  }
+
+  /** Chooses from the row's context menu. */
+  async menu(entry: string): Promise<void> {
+    await this.#row.click({ button: 'right', timeout: bounds.click });
+    const item = this.#page.locator(`.context-view .action-item .action-label[aria-label=${quoted(entry)}]`);
+    // A menu takes no clicks in its first moments, lest the click that opened it choose something.
+    await item.hover({ timeout: bounds.click });
+    await item.click({ timeout: bounds.click });
+  }
+}
+
+async function rowText(row: Locator): Promise<string> {
+  return plain(`${await textOf(row.locator('.label-name'))} ${await describe(row)}`);
+}
+
+/** Not every row has a description. */
+async function describe(row: Locator): Promise<string> {
+  return plain((await row.locator('.label-description').allTextContents()).join(' '));
+}

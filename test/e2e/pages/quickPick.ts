@@ -1,0 +1,35 @@
+import type { Locator, Page } from 'playwright-core';
+import { bounds, quoted } from './until.ts';
+
+/** The box at the top that takes a text and offers a list. */
+export class QuickPick {
+  readonly #page: Page;
+
+  constructor(page: Page) {
+    this.#page = page;
+  }
+
+  get #widget(): Locator {
+    return this.#page.locator('.quick-input-widget:visible');
+  }
+
+  /** Types a text and takes the entry that begins with `label`. */
+  async choose(text: string, label: string = text): Promise<void> {
+    await this.#widget.locator('.quick-input-box input').fill(text, { timeout: bounds.click });
+    await this.entry(label).first().click({ timeout: bounds.click });
+    await this.#widget.waitFor({ state: 'hidden', timeout: bounds.click });
+  }
+
+  entry(label: string): Locator {
+    return this.#widget.locator(`.quick-input-list .monaco-list-row[aria-label^=${quoted(label)}]`);
+  }
+
+  async labels(): Promise<readonly string[]> {
+    return this.#widget.locator('.quick-input-list .monaco-list-row .label-name').allTextContents();
+  }
+
+  async dismiss(): Promise<void> {
+    await this.#page.keyboard.press('Escape');
+    await this.#widget.waitFor({ state: 'hidden', timeout: bounds.click });
+  }
+}
