@@ -8,6 +8,7 @@ import type { WorkspaceMode } from '../config/settings.ts';
 import type { Connection } from '../connections/connection.ts';
 import type { StartHow } from '../metrics/startHistory.ts';
 import type { CarryReport } from '../sync/carrier.ts';
+import type { LiveSync } from '../sync/liveSync.ts';
 
 /**
  * - `unknown`: not asked yet. `unavailable`: the engine cannot be asked; `problem` says why.
@@ -110,6 +111,8 @@ export interface Environment extends Disposable {
   readonly project: Project;
   readonly status: EnvironmentStatus;
   readonly onDidChangeStatus: Event<EnvironmentStatus>;
+  /** What keeps the workspace of both sides the same; undefined where it is mounted. */
+  readonly sync?: LiveSync | undefined;
 
   /** Asks the engine and updates `status`. Never throws: trouble becomes `unavailable` + `problem`. */
   refresh(signal: AbortSignal): Promise<EnvironmentStatus>;

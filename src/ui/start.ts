@@ -8,6 +8,7 @@ import { configCommands } from './commands/configCommands.ts';
 import { lifecycleCommands } from './commands/lifecycleCommands.ts';
 import { registerCommands } from './commands/register.ts';
 import type { CommandServices } from './commands/services.ts';
+import { syncCommands } from './commands/syncCommands.ts';
 import { switchCommands } from './commands/switchCommands.ts';
 import { toolCommands } from './commands/toolCommands.ts';
 import { workCommands } from './commands/workCommands.ts';
@@ -19,6 +20,7 @@ import { Others } from './model/others.ts';
 import { WindowProjects } from './model/windowProjects.ts';
 import { Operations } from './operations.ts';
 import { StatusBar } from './statusBar.ts';
+import { registerSyncVersions } from './syncVersions.ts';
 import { registerTerminalProfiles } from './terminalProfiles.ts';
 import { openForTerminal, Terminals } from './terminals.ts';
 import { activeDecoration } from './tree/activeDecoration.ts';
@@ -56,6 +58,7 @@ export function startUi(parts: {
         switchCommands(services, memory),
         lifecycleCommands(services),
         workCommands(services),
+        syncCommands(services),
         configCommands(services, memory),
         toolCommands(services),
       ],
@@ -63,6 +66,7 @@ export function startUi(parts: {
     ),
   );
   ui.add(registerTerminalProfiles(projects, terminals));
+  ui.add(registerSyncVersions(projects));
   ui.add(trackContextKeys(projects));
   ui.add(tellCarryReports(projects, log));
   ui.add(new StatusBar(projects, monitor));

@@ -1,5 +1,6 @@
 import * as l10n from '@vscode/l10n';
 import type { EnvironmentKind } from '../base/kinds.ts';
+import { syncNeedsPerson, syncState } from './tree/syncText.ts';
 import { environmentRow, kindName, type Snapshot } from './tree/rowText.ts';
 
 /** What the status-bar item says. Free of VS Code, so that the wording is tested as plain text. */
@@ -56,7 +57,7 @@ export function statusText(
     accessibilityLabel: busy
       ? l10n.t('Switchyard: {0}: {1}', kindName(busy.kind), busy.step ?? '')
       : l10n.t('Switchyard: the active environment is {0}. Press to switch.', label),
-    alarming: !busy && current?.status.state === 'unavailable',
+    alarming: !busy && (current?.status.state === 'unavailable' || current?.sync?.halt !== undefined),
   };
 }
 
@@ -67,7 +68,11 @@ function activeState(current: Snapshot | undefined): string | undefined {
     case 'unknown':
       return undefined;
     case 'running':
-      return current.status.problem ? l10n.t('problem') : undefined;
+      return current.status.problem
+        ? l10n.t('problem')
+        : syncNeedsPerson(current.sync) && current.sync
+          ? syncState(current.sync, current.now)
+          : undefined;
     case 'unavailable':
       return l10n.t('not available');
     case 'absent':

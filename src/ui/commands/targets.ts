@@ -7,7 +7,7 @@ import type { Monitor } from '../model/monitor.ts';
 import type { ProjectModel } from '../model/projectModel.ts';
 import type { WindowProjects } from '../model/windowProjects.ts';
 import { environmentIconName } from '../statusText.ts';
-import { isEnvironmentNode, isProjectNode } from '../tree/nodes.ts';
+import { environmentNodeOf, isProjectNode } from '../tree/nodes.ts';
 import { environmentRow, kindName } from '../tree/rowText.ts';
 
 /** What a command works on. */
@@ -34,7 +34,8 @@ export function requireTrust(): void {
  * @throws SwitchyardError `config.missing` where the window has none, `config.*` where its config is broken
  */
 export function targetProject(projects: WindowProjects, argument: unknown): ProjectModel {
-  const model = isEnvironmentNode(argument) || isProjectNode(argument) ? argument.model : projects.current();
+  const row = environmentNodeOf(argument);
+  const model = row?.model ?? (isProjectNode(argument) ? argument.model : projects.current());
   if (!model) {
     throw new SwitchyardError({
       code: 'config.missing',
@@ -61,7 +62,8 @@ export async function targetEnvironment(
   title: string,
 ): Promise<Target | undefined> {
   const model = targetProject(parts.projects, argument);
-  if (isEnvironmentNode(argument)) return { model, environment: argument.environment };
+  const row = environmentNodeOf(argument);
+  if (row) return { model, environment: row.environment };
   const named = namedKind(argument);
   if (named) return { model, environment: model.environment(named) };
   const able = model.environments.filter(({ status }) => status.capabilities.has(capability));

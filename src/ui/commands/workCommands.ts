@@ -4,7 +4,7 @@ import type { EnvironmentKind } from '../../base/kinds.ts';
 import type { CommandId } from '../commandIds.ts';
 import type { ProjectModel } from '../model/projectModel.ts';
 import { environmentName } from '../statusText.ts';
-import { isEnvironmentNode } from '../tree/nodes.ts';
+import { environmentNodeOf } from '../tree/nodes.ts';
 import { kindName } from '../tree/rowText.ts';
 import type { CommandServices } from './services.ts';
 import { requireTrust, targetEnvironment, targetProject } from './targets.ts';
@@ -21,7 +21,8 @@ export function workCommands(services: CommandServices): Handlers {
   /** Where new work goes: the row's environment, else the active one. */
   const place = (argument: unknown): { model: ProjectModel; kind: EnvironmentKind } => {
     const model = targetProject(projects, argument);
-    if (isEnvironmentNode(argument)) return { model, kind: argument.environment.kind };
+    const row = environmentNodeOf(argument);
+    if (row) return { model, kind: row.environment.kind };
     const named =
       typeof argument === 'object' && argument !== null && 'kind' in argument ? argument.kind : undefined;
     if (named === 'container' || named === 'vm' || named === 'host') return { model, kind: named };

@@ -64,6 +64,9 @@ export class Monitor implements Disposable {
             void this.#readDetails(environment);
           }),
         );
+        if (environment.sync) {
+          this.#tracking.add(environment.sync.onDidChangeHealth(() => this.#changed.fire(environment)));
+        }
         void this.refresh(environment);
       }
       this.#tracking.add(model.history.onDidChange((kind) => this.#changed.fire(model.environment(kind))));
@@ -127,6 +130,7 @@ export class Monitor implements Disposable {
       expectedMs: next && model.history.expectedMs(kind, next),
       usage: known.usage,
       details: known.details,
+      sync: environment.sync?.health,
       step: known.step,
       now: new Date(),
     };

@@ -7,16 +7,11 @@ import type { Monitor } from '../model/monitor.ts';
 import type { ProjectModel } from '../model/projectModel.ts';
 import type { Others } from '../model/others.ts';
 import { activeUri } from './activeDecoration.ts';
-import type { Node } from './nodes.ts';
-import {
-  environmentRow,
-  factRows,
-  ignoredRow,
-  kindName,
-  portsRow,
-  type RowText,
-  type Snapshot,
-} from './rowText.ts';
+import type { FactNode, Node } from './nodes.ts';
+import type { SyncHealth } from '../../sync/liveSync.ts';
+import { syncNeedsPerson, syncRows } from './syncText.ts';
+import { environmentRow, factRows, ignoredRow, kindName, portsRow, type Snapshot } from './rowText.ts';
+import type { RowText } from './row.ts';
 
 /** The view *Environments*: the projects' environments first, then the others of this computer. */
 export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposable {
@@ -117,14 +112,18 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
   #facts(node: Extract<Node, { type: 'environment' }>): Node[] {
     const snapshot = this.#monitor.snapshot(node.environment);
     if (!snapshot) return [];
-    const fact = (id: string, text: RowText): Extract<Node, { type: 'fact' }> => ({
+    const fact = (id: string, text: RowText): FactNode => ({
       type: 'fact',
       id: `${node.id}:${id}`,
       fact: id,
       text,
       parent: node,
     });
-    const nodes: Node[] = factRows(snapshot).map(({ id, text }) => fact(id, text));
+    const nodes: Node[] = factRows(snapshot).map(({ id, text }) =>
+      id === 'workspace' && snapshot.sync
+        ? this.#workspaceNode(fact(id, text), snapshot.sync, snapshot.now)
+        : fact(id, text),
+    );
     const details = snapshot.details;
     const ports = details && portsRow(details);
     if (ports) nodes.push(fact('ports', ports));
@@ -143,6 +142,17 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
       });
     }
     return nodes;
+  }
+
+  #workspaceNode(parent: FactNode, health: SyncHealth, now: Date): Node {
+    const children = syncRows(health, now).map(({ id, text }): Node => ({
+      type: 'fact',
+      id: `${parent.id}:${id}`,
+      fact: `sync-${id.replace(/:.*/s, '')}`,
+      text,
+      parent,
+    }));
+    return { ...parent, fact: syncNeedsPerson(health) ? 'workspaceAlarm' : 'workspace', children };
   }
 
   #environmentItem(node: Extract<Node, { type: 'environment' }>): vscode.TreeItem {
@@ -194,6 +204,7 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
       snapshot.details?.ignored,
       [...snapshot.status.capabilities],
       snapshot.active,
+      snapshot.sync && syncRows(snapshot.sync, snapshot.now),
     ]);
     if (this.#shown.get(node.id) === shown) return;
     this.#shown.set(node.id, shown);
@@ -214,8 +225,11 @@ function othersId(kind: GuestKind): string {
 }
 
 /** A list of what it is and what can be done, for the menus' `when` clauses: `viewItem =~ /;canStop;/`. */
-function contextValue(type: string, { kind, status, step, active }: Snapshot): string {
-  const can = step === undefined ? [...status.capabilities] : [];
+function contextValue(type: string, { kind, status, step, active, sync }: Snapshot): string {
+  const can: string[] = step === undefined ? [...status.capabilities] : [];
+  if (sync) can.push('synced');
+  if (sync?.state === 'paused') can.push('syncPaused');
+  else if (sync && sync.state !== 'detached') can.push('syncLive');
   return [type, `kind-${kind}`, ...can, `state-${status.state}`, ...(active ? ['active'] : []), ''].join(';');
 }
 
@@ -248,12 +262,29 @@ const factIcons: Readonly<Record<string, string>> = {
   memory: 'layers',
   disk: 'database',
   workspace: 'folder',
+  workspaceAlarm: 'warning',
+  'sync-problem': 'warning',
+  'sync-halt': 'question',
+  'sync-transfer': 'arrow-swap',
+  'sync-rate': 'dashboard',
+  'sync-pending': 'ellipsis',
+  'sync-conflict': 'git-compare',
+  'sync-held': 'shield',
+  'sync-skipped': 'circle-slash',
+  'sync-scan': 'history',
   kernel: 'symbol-misc',
   root: 'shield',
   processor: 'chip',
   ports: 'plug',
   ignored: 'circle-slash',
 };
+
+const alarmingFacts: ReadonlySet<string> = new Set([
+  'problem',
+  'workspaceAlarm',
+  'sync-problem',
+  'sync-halt',
+]);
 
 function factItem(node: Extract<Node, { type: 'fact' }>): vscode.TreeItem {
   const item = new vscode.TreeItem(
@@ -265,10 +296,9 @@ function factItem(node: Extract<Node, { type: 'fact' }>): vscode.TreeItem {
   describe(item, node.text);
   const icon = factIcons[node.fact];
   if (icon !== undefined) {
-    item.iconPath =
-      node.fact === 'problem'
-        ? new vscode.ThemeIcon(icon, new vscode.ThemeColor('list.warningForeground'))
-        : new vscode.ThemeIcon(icon);
+    item.iconPath = alarmingFacts.has(node.fact)
+      ? new vscode.ThemeIcon(icon, new vscode.ThemeColor('list.warningForeground'))
+      : new vscode.ThemeIcon(icon);
   }
   if (node.fact === 'problem') {
     item.command = {

@@ -1,7 +1,7 @@
 import type { GuestKind } from '../../base/kinds.ts';
 import type { Environment, OtherEnvironment } from '../../environments/environment.ts';
 import type { ProjectModel } from '../model/projectModel.ts';
-import type { RowText } from './rowText.ts';
+import type { RowText } from './row.ts';
 
 /** What stands in the tree. Each has an id that stays the same while it is the same thing. */
 export type Node =
@@ -22,6 +22,15 @@ export type Node =
     }
   | { readonly type: 'others'; readonly id: string; readonly kind: GuestKind }
   | { readonly type: 'other'; readonly id: string; readonly other: OtherEnvironment };
+
+/** A row that says one thing about what stands above it. */
+export type FactNode = Extract<Node, { type: 'fact' }>;
+
+/** The environment's node that a row belongs to, or that it is. */
+export function environmentNodeOf(value: unknown): Extract<Node, { type: 'environment' }> | undefined {
+  if (isEnvironmentNode(value)) return value;
+  return hasType(value, 'fact') ? environmentNodeOf((value as FactNode).parent) : undefined;
+}
 
 /** Tells an environment's node from whatever else a command may be called with. */
 export function isEnvironmentNode(value: unknown): value is Extract<Node, { type: 'environment' }> {

@@ -8,15 +8,9 @@ import type {
   Usage,
 } from '../../environments/environment.ts';
 import type { StartHow, StartSummary } from '../../metrics/startHistory.ts';
-
-/** What a row says. Free of VS Code, so that the wording is tested as plain text. */
-export interface RowText {
-  readonly label: string;
-  /** Short: it must fit beside the label in a sidebar of 300 px. */
-  readonly description: string;
-  /** Whole sentences; also what a screen reader says after the label. */
-  readonly tooltip: string;
-}
+import type { SyncHealth } from '../../sync/liveSync.ts';
+import { syncRow } from './syncText.ts';
+import type { RowText } from './row.ts';
 
 /** All that is known about an environment at one moment. */
 export interface Snapshot {
@@ -28,6 +22,8 @@ export interface Snapshot {
   readonly expectedMs: number | undefined;
   readonly usage: Usage | undefined;
   readonly details: EnvironmentDetails | undefined;
+  /** Undefined where the workspace is mounted. */
+  readonly sync: SyncHealth | undefined;
   /** The step of an operation of this window that is under way. */
   readonly step: string | undefined;
   readonly now: Date;
@@ -109,7 +105,10 @@ export function factRows(snapshot: Snapshot): { readonly id: string; readonly te
   add('memory', memoryRow(usage));
   add('disk', diskRow(usage));
   if (details) {
-    add('workspace', workspaceRow(details));
+    add(
+      'workspace',
+      snapshot.sync ? syncRow(snapshot.sync, details.workspaceFolder, now) : workspaceRow(details),
+    );
     if (details.isolation) rows.push(...isolationRows(details.isolation));
   }
   return rows;

@@ -12,6 +12,7 @@ function snapshot(kind: 'container' | 'vm', state: EnvironmentState, step?: stri
     expectedMs: undefined,
     usage: undefined,
     details: undefined,
+    sync: undefined,
     step,
     now: new Date(),
   };

@@ -23,6 +23,7 @@ function snapshot(state: EnvironmentState, more: Partial<Snapshot> = {}): Snapsh
     expectedMs: undefined,
     usage: undefined,
     details: undefined,
+    sync: undefined,
     step: undefined,
     now,
     ...more,
