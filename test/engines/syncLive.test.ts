@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -240,13 +240,16 @@ function headOf(folder: string): string | undefined {
 }
 
 function runGit(folder: string, args: readonly string[]): string {
-  return execFileSync(
+  const {
+    status,
+    signal: endedBy,
+    stdout,
+    stderr,
+  } = spawnSync(
     'git',
     ['-c', 'safe.directory=*', '-c', 'user.name=T', '-c', 'user.email=t@example.com', '-C', folder, ...args],
-    {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-      env: { ...process.env, GIT_OPTIONAL_LOCKS: '0' },
-    },
-  ).trim();
+    { encoding: 'utf8', env: { ...process.env, GIT_OPTIONAL_LOCKS: '0' } },
+  );
+  if (status !== 0) throw new Error(`git ${args.join(' ')}: ${status ?? endedBy ?? ''} ${stderr} ${stdout}`);
+  return stdout.trim();
 }

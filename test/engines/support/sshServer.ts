@@ -1,4 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -85,8 +86,10 @@ export class SshServer {
     ];
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
+    const ended = once(this.#daemon, 'exit');
     this.#daemon.kill('SIGTERM');
+    await ended;
     fs.rmSync(this.folder, { recursive: true, force: true });
   }
 }
