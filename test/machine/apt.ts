@@ -9,7 +9,7 @@ export interface AptOptions {
 
 /** The command that a person would type for the same. */
 export function aptCommand(packages: readonly string[]): string {
-  return `apt-get install ${packages.map((name) => name.replace(/\?$/, '')).join(' ')}`;
+  return `apt-get install ${packages.filter((name) => !name.endsWith('?')).join(' ')}`;
 }
 
 /**
