@@ -11,7 +11,10 @@ export class Step {
 }
 
 const titleWidth = 15;
+/** How wide what came of a step is where there is room; the time stands right of it. */
 const detailWidth = 58;
+/** The columns that everything else of a line takes. */
+const otherWidth = titleWidth + 18;
 /** How long a step may be silent where lines cannot be rewritten, in milliseconds. */
 const silenceMs = 3_000;
 
@@ -44,7 +47,7 @@ export class Report {
     const started = performance.now();
     let last = '';
     const draw = () => {
-      const width = (this.#out.columns || 80) - titleWidth - 14;
+      const width = (this.#out.columns || 80) - otherWidth;
       this.#out.write(
         `\r\x1b[K${this.#row('›', '36', title, this.#paint('2', last.slice(0, Math.max(width, 10))))}`,
       );
@@ -106,10 +109,13 @@ export class Report {
    * @param {number} started
    */
   #end(mark, colour, title, detail, started) {
-    const time = this.#paint('2', duration(performance.now() - started).padStart(9));
+    const time = this.#paint('2', duration(performance.now() - started).padStart(12));
+    const width = Math.max(20, Math.min(detailWidth, (this.#out.columns || 100) - otherWidth));
+    const [first = '', ...rest] = wrap(detail, width);
     this.#out.write(
-      `${this.#live ? '\r\x1b[K' : ''}${this.#row(mark, colour, title, detail.padEnd(detailWidth))}${time}\n`,
+      `${this.#live ? '\r\x1b[K' : ''}${this.#row(mark, colour, title, first.padEnd(width))}${time}\n`,
     );
+    for (const line of rest) this.#out.write(`${this.#row(' ', '0', '', line)}\n`);
   }
 
   /**
@@ -140,4 +146,20 @@ export function duration(ms) {
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+/**
+ * Breaks a text between words into lines of at most `width`; a word that is longer has a line of its own.
+ * @param {string} text
+ * @param {number} width
+ * @returns {string[]}
+ */
+export function wrap(text, width) {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const last = lines[lines.length - 1] ?? '';
+    if (last !== '' && last.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = last === '' ? word : `${last} ${word}`;
+  }
+  return lines;
 }
