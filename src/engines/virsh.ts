@@ -14,6 +14,8 @@ export interface DomainInfo {
   readonly state: DomainState;
   /** Its memory lies on disk and comes back at the next start. */
   readonly managedSave: boolean;
+  /** Numbers its present run, as libvirt does; undefined unless it runs. */
+  readonly run: string | undefined;
 }
 
 /** Figures of a domain at one moment. Undefined parts were not told. */
@@ -126,7 +128,12 @@ export function parseDomainInfo(stdout: string): DomainInfo {
   const state = value('State');
   if (uuid === undefined || state === undefined)
     throw new Error('virsh dominfo printed no UUID or no state.');
-  return { uuid, state: state as DomainState, managedSave: value('Managed save') === 'yes' };
+  return {
+    uuid,
+    state: state as DomainState,
+    managedSave: value('Managed save') === 'yes',
+    run: value('Id') === '-' ? undefined : value('Id'),
+  };
 }
 
 /**

@@ -13,6 +13,8 @@ export interface VagrantfileInput {
   readonly acceleration: Acceleration['type'];
   /** Where libvirt writes what the machine prints on its serial console. */
   readonly consoleFile: string;
+  /** How long Vagrant waits for SSH at the first boot. */
+  readonly bootSeconds: number;
 }
 
 const MiB = 2 ** 20;
@@ -36,7 +38,7 @@ Vagrant.configure('2') do |config|
   config.vm.box = ${rubyString(input.box)}
   config.vm.box_check_update = false
   config.vm.guest = :linux
-  config.vm.boot_timeout = 600
+  config.vm.boot_timeout = ${input.bootSeconds}
   config.vm.allow_fstab_modification = false
   config.vm.allow_hosts_modification = false
   config.vm.synced_folder '.', '/vagrant', disabled: true

@@ -110,6 +110,7 @@ const masked = [
   ...['serial-getty@ttyS0.service', 'getty@tty1.service'],
   ...['e2scrub_reap.service', 'e2scrub_all.timer', 'fstrim.timer', 'dpkg-db-backup.timer'],
   ...['apt-daily.timer', 'apt-daily-upgrade.timer', 'motd-news.timer', 'man-db.timer'],
+  ...['systemd-remount-fs.service', 'systemd-sysusers.service', 'systemd-machine-id-commit.service'],
   ...['systemd-pstore.service', 'systemd-journal-flush.service', 'systemd-binfmt.service'],
   ...['systemd-update-utmp.service', 'systemd-update-utmp-runlevel.service'],
   ...['dev-hugepages.mount', 'sys-kernel-debug.mount', 'sys-kernel-tracing.mount'],

@@ -1,0 +1,266 @@
+import {
+  access,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  statfs,
+  writeFile,
+} from 'node:fs/promises';
+import path from 'node:path';
+import * as l10n from '@vscode/l10n';
+import { abortable } from '../../../base/abort.ts';
+import { SwitchyardError } from '../../../base/errors.ts';
+import type { Logger } from '../../../base/log.ts';
+import type { Progress } from '../../../base/progress.ts';
+import type { Runner } from '../../../base/process.ts';
+import type { DockerEngine } from '../../../engines/docker.ts';
+import { spokenLines, vagrantCommands, vagrantError } from '../../../engines/vagrant.ts';
+import { virshCommands, virshError } from '../../../engines/virsh.ts';
+import { BoxBuilder, recipeKey } from './boxBuilder.ts';
+import { contentKey, generateKeys } from './keys.ts';
+
+/** A box that Switchyard built, ready for Vagrant. */
+export interface Box {
+  /** Names its content: the image and the recipe. */
+  readonly key: string;
+  /** As Vagrant knows it. */
+  readonly name: string;
+  /** Private key that opens every account of a machine made of it. Mode 0600. */
+  readonly privateKeyFile: string;
+  /** The machine's SSH host key, as a line in OpenSSH's public key format. */
+  readonly hostKey: string;
+  /** Bytes of its disk image. */
+  readonly diskBytes: number;
+}
+
+/** Bytes that must be free before a box is built: image, disk and box lie on the disk at the same time. */
+const neededBytes = 2 * 2 ** 30;
+
+/** Builds boxes once for each image and recipe, and knows which projects use them. */
+export class BoxStore {
+  readonly #folder: string;
+  readonly #vagrantHome: string;
+  readonly #docker: DockerEngine;
+  readonly #runner: Runner;
+  readonly #log: Logger;
+  /** Builds under way: two machines of one image wait for the same box. */
+  readonly #building = new Map<string, Promise<Box>>();
+
+  constructor(parts: {
+    /** Where boxes' keys and records are kept. */
+    folder: string;
+    vagrantHome: string;
+    docker: DockerEngine;
+    runner: Runner;
+    log: Logger;
+  }) {
+    this.#folder = parts.folder;
+    this.#vagrantHome = parts.vagrantHome;
+    this.#docker = parts.docker;
+    this.#runner = parts.runner;
+    this.#log = parts.log;
+  }
+
+  /**
+   * The box of an image for a project, built if there is none yet.
+   * @param image id of an image that the engine has
+   * @returns the box, and whether it was there already
+   * @throws SwitchyardError
+   */
+  async ensure(
+    image: string,
+    user: string,
+    options: { readonly progress: Progress; readonly signal: AbortSignal },
+  ): Promise<{ box: Box; cached: boolean }> {
+    const key = contentKey(image, recipeKey);
+    let box = await this.find(key);
+    const cached = box !== undefined;
+    while (!box) {
+      const other = this.#building.get(key);
+      if (other) {
+        options.progress.step(l10n.t('Waiting for the same box, which another project is building'));
+        const over = other.then(
+          () => undefined,
+          (error: unknown) => this.#log.debug(`The other build failed: ${String(error)}`),
+        );
+        await abortable(over, options.signal);
+        box = await this.find(key);
+        continue;
+      }
+      const building = this.#build(key, image, options);
+      this.#building.set(key, building);
+      try {
+        box = await building;
+      } finally {
+        this.#building.delete(key);
+      }
+    }
+    await mkdir(path.join(this.#folder, key, 'users'), { recursive: true });
+    await writeFile(path.join(this.#folder, key, 'users', user), '');
+    return { box, cached };
+  }
+
+  /** A box that was built and that Vagrant still has. */
+  async find(key: string): Promise<Box | undefined> {
+    const folder = path.join(this.#folder, key);
+    const name = boxName(key);
+    try {
+      const [hostKey, image] = await Promise.all([
+        readFile(path.join(folder, 'host_key.pub'), 'utf8'),
+        stat(path.join(this.#imageFolder(name), 'box.img')),
+        access(path.join(folder, 'key')),
+      ]);
+      return {
+        key,
+        name,
+        privateKeyFile: path.join(folder, 'key'),
+        hostKey: hostKey.trim(),
+        diskBytes: image.size,
+      };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      return undefined;
+    }
+  }
+
+  /** A project no longer uses a box; it is removed where nobody else does. */
+  async release(key: string, user: string, signal: AbortSignal): Promise<void> {
+    const users = path.join(this.#folder, key, 'users');
+    await rm(path.join(users, user), { force: true });
+    const left = await readdir(users).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      return [];
+    });
+    if (left.length === 0 && !this.#building.has(key)) await this.#remove(key, signal);
+  }
+
+  async #build(
+    key: string,
+    image: string,
+    options: { readonly progress: Progress; readonly signal: AbortSignal },
+  ): Promise<Box> {
+    const { progress, signal } = options;
+    await mkdir(this.#folder, { recursive: true });
+    await this.#expectRoom();
+    const name = boxName(key);
+    const temporary = await mkdtemp(path.join(this.#folder, '.build-'));
+    const what = l10n.t('The box of the virtual machine could not be built.');
+    let added = false;
+    try {
+      const keys = await generateKeys();
+      const file = path.join(temporary, 'new.box');
+      await this.#docker.ask(
+        what,
+        (docker) => new BoxBuilder(docker).build(image, file, keys, options),
+        // Not abandoned when the signal fires, but awaited: its containers are gone when this is over.
+        { signal: new AbortController().signal, timeoutMs: Infinity },
+      );
+      progress.step(l10n.t('Adding the box to Vagrant'));
+      // Left by a build whose record was lost.
+      if (await exists(this.#imageFolder(name))) await this.#remove(key, signal);
+      added = true;
+      await this.#vagrant(vagrantCommands.boxAdd(name, file), what, progress, signal);
+      await rm(file);
+      await writeFile(path.join(temporary, 'key'), keys.userPrivate, { mode: 0o600 });
+      await writeFile(path.join(temporary, 'key.pub'), `${keys.userPublic}\n`);
+      await writeFile(path.join(temporary, 'host_key.pub'), `${keys.hostPublic}\n`);
+      await rm(path.join(this.#folder, key), { recursive: true, force: true });
+      await rename(temporary, path.join(this.#folder, key));
+      const box = await this.find(key);
+      if (!box) throw new Error(`Vagrant did not keep the box ${name}.`);
+      return box;
+    } catch (error) {
+      if (added) await this.#remove(key, AbortSignal.timeout(120_000));
+      throw error;
+    } finally {
+      await rm(temporary, { recursive: true, force: true });
+    }
+  }
+
+  /** Takes a box out of Vagrant and libvirt, with its keys. */
+  async #remove(key: string, signal: AbortSignal): Promise<void> {
+    const name = boxName(key);
+    const what = l10n.t('The box {0} could not be removed.', name);
+    if (await exists(path.dirname(path.dirname(this.#imageFolder(name))))) {
+      try {
+        await this.#vagrant(vagrantCommands.boxRemove(name), what, undefined, signal);
+      } catch (error) {
+        this.#log.warn(`vagrant box remove ${name}: ${String(error)}`);
+        // An interrupted addition: Vagrant does not know it as a box.
+        const folder = path.dirname(path.dirname(this.#imageFolder(name)));
+        await rm(folder, { recursive: true, force: true });
+      }
+    }
+    try {
+      for (const pool of await this.#runner.run(virshCommands.pools(), { signal })) {
+        for (const volume of await this.#runner.run(virshCommands.volumes(pool), { signal })) {
+          // How vagrant-libvirt names the copy of a box in a storage pool.
+          if (!volume.startsWith(`${name.replaceAll('/', '-VAGRANTSLASH-')}_vagrant_box_image_`)) continue;
+          await this.#runner.run(virshCommands.volumeDelete(pool, volume), { signal });
+        }
+      }
+    } catch (error) {
+      throw virshError(error, what);
+    }
+    await rm(path.join(this.#folder, key), { recursive: true, force: true });
+  }
+
+  async #vagrant(
+    command: ReturnType<typeof vagrantCommands.boxRemove>,
+    what: string,
+    progress: Progress | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    try {
+      await this.#runner.run(command, {
+        signal,
+        onLine: (line) => spokenLines(line).forEach((text) => progress?.line(text)),
+      });
+    } catch (error) {
+      throw vagrantError(error, what);
+    }
+  }
+
+  async #expectRoom(): Promise<void> {
+    for (const folder of [this.#folder, this.#vagrantHome]) {
+      if (!(await exists(folder))) continue;
+      const { bavail, bsize } = await statfs(folder);
+      if (bavail * bsize >= neededBytes) continue;
+      throw new SwitchyardError({
+        code: 'disk.full',
+        what: l10n.t('The box of the virtual machine could not be built.'),
+        why: l10n.t(
+          'Less than {0} GB are free on the disk that holds {1}.',
+          Math.round(neededBytes / 2 ** 30),
+          folder,
+        ),
+        next: l10n.t(
+          'Free some: virtual machines and boxes of other projects, images that are no longer needed.',
+        ),
+        remedies: [{ do: 'retry' }, { do: 'showLog' }],
+      });
+    }
+  }
+
+  #imageFolder(name: string): string {
+    return path.join(this.#vagrantHome, 'boxes', name.replaceAll('/', '-VAGRANTSLASH-'), '0', 'libvirt');
+  }
+}
+
+function boxName(key: string): string {
+  return `switchyard/${key}`;
+}
+
+async function exists(file: string): Promise<boolean> {
+  try {
+    await access(file);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return false;
+  }
+}

@@ -1,0 +1,274 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import * as l10n from '@vscode/l10n';
+import { pollUntil } from '../../base/abort.ts';
+import { SwitchyardError } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import { lastLines, type Command, type Runner } from '../../base/process.ts';
+import { silentProgress, type Progress } from '../../base/progress.ts';
+import {
+  isLocked,
+  spokenLines,
+  vagrantCommands,
+  vagrantError,
+  type VagrantPlace,
+} from '../../engines/vagrant.ts';
+import {
+  isNoDomain,
+  virshCommands,
+  virshError,
+  type DomainInfo,
+  type DomainStats,
+} from '../../engines/virsh.ts';
+import { vagrantfile, type VagrantfileInput } from './vagrantfile.ts';
+
+/** The name of the one machine in a generated Vagrantfile. */
+const machineName = 'vm';
+
+/** Bounds in milliseconds. */
+export interface MachineTimeouts {
+  /** From power-on to SSH. Software emulation on a busy computer is slow. */
+  readonly bootMs: number;
+  /** How long a guest may take to power off when asked, before the plug is pulled. */
+  readonly shutdownMs: number;
+  /** How long to wait for another process that works on the same machine. */
+  readonly lockMs: number;
+}
+
+export const defaultTimeouts: MachineTimeouts = { bootMs: 300_000, shutdownMs: 60_000, lockMs: 60_000 };
+
+/** How often to ask for what raises no event, in milliseconds. */
+const pollMs = 250;
+
+/**
+ * One project's virtual machine: Vagrant makes and destroys it, libvirt does and answers everything else
+ * (every Vagrant call costs a second before it does anything). Vagrant asks libvirt for the state itself,
+ * so it stays right.
+ */
+export class Machine {
+  readonly domain: string;
+  readonly consoleFile: string;
+  readonly #folder: string;
+  readonly #place: VagrantPlace;
+  readonly #runner: Runner;
+  readonly #log: Logger;
+  readonly #timeouts: MachineTimeouts;
+  readonly #prefix: string;
+
+  /** @param folder absolute path of a folder outside the workspace, for this machine alone */
+  constructor(parts: {
+    projectId: string;
+    folder: string;
+    runner: Runner;
+    log: Logger;
+    timeouts: MachineTimeouts;
+  }) {
+    this.#prefix = `switchyard-${parts.projectId}-`;
+    this.domain = `${this.#prefix}${machineName}`;
+    this.#folder = parts.folder;
+    this.#place = { cwd: parts.folder, dotfilePath: path.join(parts.folder, 'vagrant') };
+    this.consoleFile = path.join(parts.folder, 'console.log');
+    this.#runner = parts.runner;
+    this.#log = parts.log;
+    this.#timeouts = parts.timeouts;
+  }
+
+  /** What libvirt knows of it; undefined where it does not exist. @throws SwitchyardError `libvirt.*` */
+  async info(signal: AbortSignal): Promise<DomainInfo | undefined> {
+    try {
+      return await this.#runner.run(virshCommands.domainInfo(this.domain), { signal });
+    } catch (error) {
+      if (isNoDomain(error)) return undefined;
+      throw virshError(error, l10n.t('The state of the virtual machine is not known.'));
+    }
+  }
+
+  /** @throws SwitchyardError */
+  async stats(signal: AbortSignal): Promise<DomainStats | undefined> {
+    try {
+      return await this.#runner.run(virshCommands.stats(this.domain), { signal });
+    } catch (error) {
+      if (isNoDomain(error)) return undefined;
+      throw virshError(error, l10n.t('The figures of the virtual machine are not known.'));
+    }
+  }
+
+  /** Its IPv4 address, once it has one. */
+  async address(signal: AbortSignal): Promise<string | undefined> {
+    const addresses = await this.#virsh(virshCommands.addresses(this.domain), signal);
+    return addresses[0];
+  }
+
+  /** Makes the machine and boots it. Where that fails nothing is left but the console log. */
+  async create(
+    input: Omit<VagrantfileInput, 'domainPrefix' | 'machine' | 'consoleFile' | 'bootSeconds'>,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await mkdir(this.#folder, { recursive: true });
+    await rm(this.consoleFile, { force: true });
+    await writeFile(
+      path.join(this.#folder, 'Vagrantfile'),
+      vagrantfile({
+        ...input,
+        domainPrefix: this.#prefix,
+        machine: machineName,
+        consoleFile: this.consoleFile,
+        bootSeconds: Math.ceil(this.#timeouts.bootMs / 1000),
+      }),
+    );
+    const what = l10n.t('The virtual machine could not be made.');
+    try {
+      await this.#vagrant(vagrantCommands.up(this.#place, machineName, 'libvirt'), what, progress, signal);
+    } catch (error) {
+      const console = await this.console();
+      await this.destroy(silentProgress, AbortSignal.timeout(180_000));
+      signal.throwIfAborted();
+      throw bootFailure(error, console);
+    }
+    // Without it libvirt's memory figures stand still.
+    await this.#virsh(virshCommands.reportMemory(this.domain, 2), signal);
+  }
+
+  /** Starts it from a halt, or with its memory where that was saved. */
+  async start(info: DomainInfo, signal: AbortSignal): Promise<void> {
+    const command = info.state === 'paused' ? virshCommands.resume : virshCommands.start;
+    await this.#virsh(command(this.domain), signal);
+  }
+
+  /** Memory goes to disk. Cancelling leaves it running. */
+  async suspend(signal: AbortSignal): Promise<void> {
+    await this.#virsh(virshCommands.managedSave(this.domain), signal);
+  }
+
+  /** Asks it to power off, and pulls the plug where it does not. */
+  async stop(progress: Progress, signal: AbortSignal): Promise<void> {
+    const isOff = async (): Promise<true | undefined> => {
+      const info = await this.info(signal);
+      return info === undefined || info.state === 'shut off' ? true : undefined;
+    };
+    if (await isOff()) return;
+    await this.#virsh(virshCommands.shutdown(this.domain), signal);
+    const off = await pollUntil(isOff, { everyMs: pollMs, timeoutMs: this.#timeouts.shutdownMs, signal });
+    if (off) return;
+    progress.line(
+      l10n.t('It did not power off in {0} s; pulling the plug.', this.#timeouts.shutdownMs / 1000),
+    );
+    await this.#virsh(virshCommands.destroy(this.domain), signal);
+  }
+
+  /** Removes the domain with its disk and all that Vagrant knows of it, in whatever state they are. */
+  async destroy(progress: Progress, signal: AbortSignal): Promise<void> {
+    const info = await this.info(signal);
+    if (info?.managedSave) await this.#virsh(virshCommands.managedSaveRemove(this.domain), signal);
+    if (info && info.state !== 'shut off') await this.#virsh(virshCommands.destroy(this.domain), signal);
+    const what = l10n.t('The virtual machine could not be removed.');
+    if (await this.#isMade()) {
+      try {
+        await this.#vagrant(vagrantCommands.destroy(this.#place, machineName), what, progress, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof SwitchyardError && error.code === 'vagrant.locked') throw error;
+        this.#log.warn(`vagrant destroy: ${String(error)}; removing the parts one by one`);
+      }
+    }
+    if (await this.info(signal)) await this.#virsh(virshCommands.undefine(this.domain), signal);
+    for (const pool of await this.#virsh(virshCommands.pools(), signal)) {
+      for (const volume of await this.#virsh(virshCommands.volumes(pool), signal)) {
+        if (volume === `${this.domain}.img`) {
+          await this.#virsh(virshCommands.volumeDelete(pool, volume), signal);
+        }
+      }
+    }
+    await rm(path.join(this.#folder, 'vagrant'), { recursive: true, force: true });
+    await rm(path.join(this.#folder, 'Vagrantfile'), { force: true });
+  }
+
+  /** The last lines that it printed on its serial console. */
+  async console(): Promise<string> {
+    try {
+      return lastLines(await readFile(this.consoleFile, 'utf8'), 40);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      return '';
+    }
+  }
+
+  async #isMade(): Promise<boolean> {
+    try {
+      await readFile(path.join(this.#folder, 'Vagrantfile'));
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      return false;
+    }
+  }
+
+  async #virsh<T>(command: Command<T>, signal: AbortSignal): Promise<T> {
+    try {
+      return await this.#runner.run(command, { signal });
+    } catch (error) {
+      throw virshError(error, l10n.t('libvirt did not do what was asked of the virtual machine.'));
+    }
+  }
+
+  /** Runs Vagrant; another process that works on the same machine is waited for, and then named. */
+  async #vagrant(
+    command: Command<void>,
+    what: string,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<void> {
+    let told = false;
+    let locked: unknown;
+    const done = await pollUntil(
+      async () => {
+        try {
+          await this.#runner.run(command, {
+            signal,
+            onLine: (line) => spokenLines(line).forEach((text) => progress.line(text)),
+          });
+          return true;
+        } catch (error) {
+          if (!isLocked(error)) throw vagrantError(error, what);
+          locked = error;
+          if (!told) progress.line(l10n.t('Waiting for another Vagrant process that works on this machine.'));
+          told = true;
+          return undefined;
+        }
+      },
+      { everyMs: 500, timeoutMs: this.#timeouts.lockMs, signal },
+    );
+    if (!done) throw vagrantError(locked, what);
+  }
+}
+
+/** Why a machine that was made did not come up, with what it printed. */
+export function bootFailure(error: unknown, console: string): unknown {
+  if (!(error instanceof SwitchyardError) || !['vagrant.failed', 'timeout'].includes(error.code))
+    return error;
+  if (/boot|ssh|timed? ?out|IP address/i.test(error.why)) {
+    return noAnswer(/IP address|Fog::Errors::Timeout/i.test(error.why) ? 'address' : 'ssh', console, error);
+  }
+  return error;
+}
+
+/** The machine runs but has no address, or nobody answers there. */
+export function noAnswer(missing: 'address' | 'ssh', console: string, cause?: unknown): SwitchyardError {
+  return new SwitchyardError({
+    code: missing === 'address' ? 'vm.noAddress' : 'vm.noSsh',
+    what: l10n.t('The virtual machine did not come up.'),
+    why: [
+      missing === 'address'
+        ? l10n.t('It asked for no address on the network.')
+        : l10n.t('It has an address, but its SSH server does not answer.'),
+      console === ''
+        ? l10n.t('It printed nothing on its console.')
+        : l10n.t('The last that it printed on its console: {0}', lastLines(console, 3)),
+    ].join(' '),
+    next: l10n.t('The log has its console. Try again, or rebuild it.'),
+    remedies: [{ do: 'showLog' }, { do: 'retry' }, { do: 'rebuild', kind: 'vm' }],
+    detail: console,
+    cause,
+  });
+}

@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import * as l10n from '@vscode/l10n';
+import { parse } from 'jsonc-parser';
+import { SwitchyardError } from '../../base/errors.ts';
+import type { Progress } from '../../base/progress.ts';
+import type { Project } from '../../config/project.ts';
+import type { DevcontainerCli, ReadConfigurationResult } from '../../engines/devcontainerCli.ts';
+import type { DockerEngine } from '../../engines/docker.ts';
+import type { ImageConfig } from './guestSetup.ts';
+
+/** The project's image, with its features, as the engine has it. */
+export interface ProjectImage {
+  readonly id: string;
+  readonly config: ImageConfig;
+  readonly configuration: ReadConfigurationResult;
+}
+
+/** @throws SwitchyardError `config.missing`, `config.unsupported`, `image.*`, `docker.*` */
+export async function buildProjectImage(
+  project: Project,
+  parts: { readonly docker: DockerEngine; readonly devcontainer: DevcontainerCli },
+  options: { readonly progress: Progress; readonly signal: AbortSignal; readonly noCache?: boolean },
+): Promise<ProjectImage> {
+  const { configFile } = project;
+  if (configFile === undefined) {
+    throw new SwitchyardError({
+      code: 'config.missing',
+      what: l10n.t('{0} cannot be opened in a virtual machine.', project.name),
+      why: l10n.t('It has no devcontainer.json.'),
+      next: l10n.t('Add a configuration.'),
+      remedies: [{ do: 'addConfiguration' }],
+    });
+  }
+  const target = { folder: project.folder, configFile, env: await parts.docker.env() };
+  options.progress.step(l10n.t('Reading the configuration'));
+  const configuration = await parts.devcontainer.readConfiguration(target, options);
+  if (configuration.mergedConfiguration.dockerComposeFile !== undefined) {
+    throw new SwitchyardError({
+      code: 'config.unsupported',
+      what: l10n.t('{0} cannot be opened in a virtual machine yet.', project.name),
+      why: l10n.t('It is made of a compose file; a machine is made of one image.'),
+      next: l10n.t('Open it in the container.'),
+      remedies: [{ do: 'openFile', file: configFile }],
+    });
+  }
+  options.progress.step(l10n.t('Building the image'));
+  // Vagrant's box is named by the image's id, so the name only keeps the image from being cleaned away.
+  const imageName = `switchyard-vm-${project.id}:latest`;
+  const [name = imageName] = await parts.devcontainer.build(target, {
+    imageName,
+    progress: options.progress,
+    signal: options.signal,
+    ...(options.noCache === undefined ? {} : { noCache: options.noCache }),
+  });
+  const image = await parts.docker.ask(
+    l10n.t('The image of the project cannot be read.'),
+    (docker) => docker.getImage(name).inspect(),
+    { signal: options.signal },
+  );
+  return {
+    id: image.Id,
+    // The engine's answer may lack what the image does not say, whatever the types tell.
+    config: {
+      env: (image.Config as Partial<typeof image.Config> | undefined)?.Env ?? [],
+      user: image.Config.User,
+    },
+    configuration,
+  };
+}
+
+/** Of everything in the config's files that decides what a machine is like. */
+export async function configHash(project: Project): Promise<string> {
+  const hash = createHash('sha256');
+  if (project.configFile === undefined) return '';
+  const text = await readFile(project.configFile, 'utf8');
+  hash.update(text);
+  const config = parse(text) as { build?: { dockerfile?: unknown }; dockerFile?: unknown } | undefined;
+  const dockerfile = config?.build?.dockerfile ?? config?.dockerFile;
+  if (typeof dockerfile === 'string') {
+    const file = path.resolve(path.dirname(project.configFile), dockerfile);
+    hash.update(await readFile(file).catch(() => Buffer.alloc(0)));
+  }
+  return hash.digest('hex');
+}

@@ -1,0 +1,68 @@
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Logger } from '../../base/log.ts';
+import type { Acceleration } from './acceleration.ts';
+
+/** What is known of a project's machine from when it was made; libvirt knows the rest. */
+export interface MachineRecord {
+  readonly version: 1;
+  /** `creating` until it was ready for the first time: what a crash leaves half-made. */
+  readonly phase: 'creating' | 'ready';
+  /** Changes with each creation. */
+  readonly guestId: string;
+  readonly domain: string;
+  readonly boxKey: string;
+  readonly image: string;
+  readonly acceleration: Acceleration;
+  readonly user: string;
+  readonly workspaceFolder: string;
+  /** The image's ENV, containerEnv and remoteEnv, in this order. */
+  readonly env: Readonly<Record<string, string>>;
+  /** `mergedConfiguration` as it was when the machine was made. */
+  readonly merged: Readonly<Record<string, unknown>>;
+  /** Of the config's files when it was made; another one now means: rebuild to apply. */
+  readonly configHash: string;
+  /** Last known address. */
+  readonly address?: string;
+  /** The run that `startedAt` is about, as libvirt numbers runs. */
+  readonly run?: { readonly id: string; readonly startedAt: string };
+}
+
+/** Keeps the record in a file, replaced by a rename. */
+export class RecordFile {
+  readonly #file: string;
+  readonly #log: Logger;
+
+  constructor(file: string, log: Logger) {
+    this.#file = file;
+    this.#log = log;
+  }
+
+  async read(): Promise<MachineRecord | undefined> {
+    let text: string;
+    try {
+      text = await readFile(this.#file, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      return undefined;
+    }
+    try {
+      const record = JSON.parse(text) as Partial<MachineRecord>;
+      if (record.version === 1 && typeof record.guestId === 'string') return record as MachineRecord;
+    } catch (error) {
+      this.#log.warn(`${this.#file} cannot be read: ${String(error)}`);
+    }
+    return undefined;
+  }
+
+  async write(record: MachineRecord): Promise<void> {
+    await mkdir(path.dirname(this.#file), { recursive: true });
+    const temporary = `${this.#file}.${process.pid}.tmp`;
+    await writeFile(temporary, JSON.stringify(record, undefined, 2), { mode: 0o600 });
+    await rename(temporary, this.#file);
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.#file, { force: true });
+  }
+}

@@ -1,0 +1,72 @@
+import * as l10n from '@vscode/l10n';
+import { SwitchyardError } from '../../base/errors.ts';
+import type { Command, Runner } from '../../base/process.ts';
+import { vagrantCommands, vagrantError } from '../../engines/vagrant.ts';
+import { virshCommands, virshError } from '../../engines/virsh.ts';
+import type { Requirement } from '../environment.ts';
+import { chooseAcceleration, probeVirtualisation } from './acceleration.ts';
+
+/** What virtual machines need on this computer, each asked for itself. */
+export async function vmRequirements(runner: Runner, signal: AbortSignal): Promise<Requirement[]> {
+  const ask = async <T>(
+    name: string,
+    command: Command<T>,
+    explain: (error: unknown, what: string) => unknown,
+    judge: (answer: T) => Omit<Requirement, 'name'>,
+  ): Promise<Requirement> => {
+    try {
+      return { name, ...judge(await runner.run(command, { signal })) };
+    } catch (error) {
+      signal.throwIfAborted();
+      const explained = explain(error, '');
+      const detail =
+        explained instanceof SwitchyardError ? `${explained.why} ${explained.next}` : String(explained);
+      return { name, ok: false, detail };
+    }
+  };
+  const all = await Promise.all([
+    ask(l10n.t('Vagrant'), vagrantCommands.version(), vagrantError, (version) => ({
+      ok: true,
+      detail: version,
+    })),
+    ask(l10n.t('Vagrant’s libvirt plugin'), vagrantCommands.plugins(), vagrantError, (plugins) => {
+      const version = plugins.get('vagrant-libvirt');
+      return version === undefined
+        ? {
+            ok: false,
+            detail: l10n.t(
+              'It is missing. Install the package vagrant-libvirt, or run: vagrant plugin install vagrant-libvirt',
+            ),
+          }
+        : { ok: true, detail: version };
+    }),
+    ask(l10n.t('libvirt'), virshCommands.version(), virshError, ({ libvirt }) => ({
+      ok: true,
+      detail: libvirt,
+    })),
+    ask(l10n.t('QEMU'), virshCommands.version(), virshError, ({ hypervisor }) =>
+      hypervisor === ''
+        ? { ok: false, detail: l10n.t('libvirt found no QEMU. Install the package qemu-system-x86.') }
+        : { ok: true, detail: hypervisor },
+    ),
+    ask(l10n.t('Network of the virtual machines'), virshCommands.networks(), virshError, (networks) =>
+      networks.get('default')
+        ? { ok: true, detail: l10n.t('The network "default" is active.') }
+        : {
+            ok: false,
+            detail: l10n.t('The network "default" is not active. Start it: sudo virsh net-start default'),
+          },
+    ),
+  ]);
+  const { type, reason } = chooseAcceleration('auto', await probeVirtualisation());
+  return [
+    ...all,
+    {
+      name: l10n.t('Hardware virtualisation'),
+      // A machine runs without it too, only slower.
+      ok: true,
+      detail:
+        type === 'kvm' ? reason : l10n.t('{0} Virtual machines run in software emulation, slowly.', reason),
+    },
+  ];
+}

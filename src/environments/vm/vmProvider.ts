@@ -1,0 +1,201 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import * as l10n from '@vscode/l10n';
+import { toDisposable, type Disposable } from '../../base/disposable.ts';
+import { isCancellation, SwitchyardError } from '../../base/errors.ts';
+import { Emitter } from '../../base/event.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Command, Runner } from '../../base/process.ts';
+import type { Project } from '../../config/project.ts';
+import { spokenLines, vagrantCommands, vagrantError } from '../../engines/vagrant.ts';
+import { readMachineIndex, vagrantHome, type IndexedMachine } from '../../engines/vagrantIndex.ts';
+import { isNoDomain, parseEvent, virshCommands, virshError, type DomainInfo } from '../../engines/virsh.ts';
+import { capabilitiesOf } from '../capabilities.ts';
+import type {
+  Environment,
+  EnvironmentProvider,
+  EnvironmentState,
+  OperationOptions,
+  OtherEnvironment,
+  Requirement,
+} from '../environment.ts';
+import { BoxStore } from './image/boxStore.ts';
+import { defaultTimeouts, type MachineTimeouts } from './machine.ts';
+import { vmRequirements } from './requirements.ts';
+import { VmEnvironment } from './vmEnvironment.ts';
+import { stateOf, type VmServices } from './vmGuest.ts';
+
+/** How long to wait before listening again where libvirt went away, in milliseconds. */
+const listenAgainMs = 5_000;
+
+export interface VmProviderOptions extends Pick<
+  VmServices,
+  'runner' | 'log' | 'docker' | 'devcontainer' | 'carrierFor'
+> {
+  /** The extension's storage, which also holds the projects' own folders. */
+  readonly storage: string;
+  readonly timeouts?: Partial<MachineTimeouts>;
+}
+
+/** The VMs of this computer, made by Vagrant and run by libvirt. */
+export class VmProvider implements EnvironmentProvider {
+  readonly kind = 'vm';
+  readonly #services: VmServices;
+  readonly #storage: string;
+  readonly #runner: Runner;
+  readonly #log: Logger;
+  readonly #changed = new Emitter<void>();
+  readonly onDidChange = this.#changed.event;
+  #watchers = 0;
+  #listening: AbortController | undefined;
+
+  constructor(options: VmProviderOptions) {
+    this.#storage = options.storage;
+    this.#runner = options.runner;
+    this.#log = options.log;
+    this.#services = {
+      ...options,
+      boxes: new BoxStore({
+        ...options,
+        folder: path.join(options.storage, 'boxes'),
+        vagrantHome: vagrantHome(),
+      }),
+      timeouts: { ...defaultTimeouts, ...options.timeouts },
+    };
+  }
+
+  forProject(project: Project): Environment {
+    return new VmEnvironment(project, this.#services);
+  }
+
+  async listOthers(signal: AbortSignal): Promise<readonly OtherEnvironment[]> {
+    const machines = (await readMachineIndex(vagrantHome())).filter((machine) => !this.#isOurs(machine));
+    return Promise.all(
+      machines.map(async (machine) => {
+        const state = await this.#stateOf(machine, signal);
+        return {
+          kind: this.kind,
+          id: machine.id,
+          name: `${path.basename(machine.vagrantfilePath)}/${machine.name}`,
+          state,
+          description: `${machine.provider} · ${machine.vagrantfilePath}`,
+          capabilities: capabilitiesOf(state, { canSuspend: true }),
+        };
+      }),
+    );
+  }
+
+  async actOnOther(
+    id: string,
+    action: 'start' | 'stop' | 'suspend' | 'destroy',
+    options: OperationOptions,
+  ): Promise<void> {
+    const what = l10n.t('Vagrant did not do what was asked of the machine.');
+    const machine = (await readMachineIndex(vagrantHome())).find((one) => one.id === id);
+    if (!machine || this.#isOurs(machine)) {
+      throw new SwitchyardError({
+        code: 'environment.gone',
+        what,
+        why: l10n.t('Vagrant no longer knows it.'),
+        next: l10n.t('Refresh the list.'),
+        remedies: [],
+      });
+    }
+    const place = { cwd: machine.vagrantfilePath, dotfilePath: machine.localDataPath };
+    const commands: Readonly<Record<typeof action, Command<void>>> = {
+      start: vagrantCommands.up(place, machine.name, machine.provider),
+      stop: vagrantCommands.halt(place, machine.name),
+      suspend: vagrantCommands.suspend(place, machine.name),
+      destroy: vagrantCommands.destroy(place, machine.name),
+    };
+    try {
+      await this.#runner.run(commands[action], {
+        signal: options.signal,
+        onLine: (line) => spokenLines(line).forEach((text) => options.progress.line(text)),
+      });
+    } catch (error) {
+      throw vagrantError(error, what);
+    } finally {
+      this.#changed.fire();
+    }
+  }
+
+  watch(): Disposable {
+    this.#watchers += 1;
+    if (!this.#listening) {
+      this.#listening = new AbortController();
+      void this.#listen(this.#listening.signal);
+    }
+    let over = false;
+    return toDisposable(() => {
+      if (over) return;
+      over = true;
+      this.#watchers -= 1;
+      if (this.#watchers === 0) this.#stopListening();
+    });
+  }
+
+  async requirements(signal: AbortSignal): Promise<readonly Requirement[]> {
+    return vmRequirements(this.#runner, signal);
+  }
+
+  dispose(): void {
+    this.#stopListening();
+    this.#changed.dispose();
+  }
+
+  #stopListening(): void {
+    this.#listening?.abort();
+    this.#listening = undefined;
+  }
+
+  /** Hears libvirt's events until the signal fires; where libvirt goes away, asks again and again. */
+  async #listen(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#runner.run(virshCommands.events(), {
+          signal,
+          onLine: (line) => {
+            if (parseEvent(line)?.event === 'lifecycle') this.#changed.fire();
+          },
+        });
+      } catch (error) {
+        if (isCancellation(error)) return;
+        this.#log.debug(`virsh event: ${String(error)}`);
+      }
+      // That the engine went away, or is back, is a change as well.
+      this.#changed.fire();
+      await delay(listenAgainMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  #isOurs(machine: IndexedMachine): boolean {
+    return !path.relative(this.#storage, machine.vagrantfilePath).startsWith('..');
+  }
+
+  async #stateOf(machine: IndexedMachine, signal: AbortSignal): Promise<EnvironmentState> {
+    if (machine.provider !== 'libvirt' || machine.localDataPath === undefined) {
+      return stateOfIndex(machine.state);
+    }
+    const file = path.join(machine.localDataPath, 'machines', machine.name, 'libvirt', 'id');
+    const uuid = await readFile(file, 'utf8').catch(() => undefined);
+    if (uuid === undefined) return 'absent';
+    let info: DomainInfo | undefined;
+    try {
+      info = await this.#runner.run(virshCommands.domainInfo(uuid.trim()), { signal });
+    } catch (error) {
+      if (!isNoDomain(error)) throw virshError(error, l10n.t('The virtual machines cannot be listed.'));
+    }
+    return stateOf(info);
+  }
+}
+
+/** The state that Vagrant saw last. */
+function stateOfIndex(state: string): EnvironmentState {
+  if (state === 'running') return 'running';
+  if (state === 'saved' || state === 'suspended' || state === 'paused') return 'suspended';
+  if (state === 'not_created') return 'absent';
+  if (['poweroff', 'shutoff', 'stopped', 'aborted'].includes(state)) return 'stopped';
+  return 'unknown';
+}
