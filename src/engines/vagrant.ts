@@ -70,7 +70,8 @@ function vagrant<T>(
 ): Command<T> {
   return {
     program: 'vagrant',
-    args: [...args, '--machine-readable'],
+    // First, so that Vagrant itself takes it, whatever the verb knows.
+    args: ['--machine-readable', ...args],
     env: {
       ...quiet,
       ...(place ? { VAGRANT_CWD: place.cwd, VAGRANT_DOTFILE_PATH: place.dotfilePath } : {}),
@@ -103,22 +104,22 @@ export const vagrantCommands = {
     }),
 
   boxAdd: (name: string, file: string): Command<void> =>
-    vagrant(['box', 'add', '--name', name, '--provider', 'libvirt', '--', file], 15 * minute, nothing),
+    vagrant(['box', 'add', '--name', name, '--provider', 'libvirt', file], 15 * minute, nothing),
 
   boxRemove: (name: string): Command<void> =>
-    vagrant(['box', 'remove', '--force', '--all', '--provider', 'libvirt', '--', name], 2 * minute, nothing),
+    vagrant(['box', 'remove', '--force', '--all', '--provider', 'libvirt', name], 2 * minute, nothing),
 
   up: (place: VagrantPlace, machine: string, provider: string): Command<void> =>
-    vagrant(['up', '--provider', provider, '--', machine], 20 * minute, nothing, place),
+    vagrant(['up', '--provider', provider, machine], 20 * minute, nothing, place),
 
   halt: (place: VagrantPlace, machine: string): Command<void> =>
-    vagrant(['halt', '--', machine], 5 * minute, nothing, place),
+    vagrant(['halt', machine], 5 * minute, nothing, place),
 
   suspend: (place: VagrantPlace, machine: string): Command<void> =>
-    vagrant(['suspend', '--', machine], 10 * minute, nothing, place),
+    vagrant(['suspend', machine], 10 * minute, nothing, place),
 
   destroy: (place: VagrantPlace, machine: string): Command<void> =>
-    vagrant(['destroy', '--force', '--', machine], 5 * minute, nothing, place),
+    vagrant(['destroy', '--force', machine], 5 * minute, nothing, place),
 };
 
 /** The class and text of the error that ended a call; every one of them exits with 1. */

@@ -186,7 +186,7 @@ export class VmEnvironment implements Environment {
 
   dispose(): void {
     this.#queue.dispose();
-    this.#guest.disconnect();
+    this.#guest.dispose();
     this.#changed.dispose();
   }
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as l10n from '@vscode/l10n';
+import type { Disposable } from '../../base/disposable.ts';
 import { SwitchyardError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Runner } from '../../base/process.ts';
@@ -36,7 +37,10 @@ export interface VmServices {
   readonly devcontainer: DevcontainerCli;
   readonly boxes: BoxStore;
   /** Carries a project's workspace into its VM. */
-  readonly carrierFor: (project: Project, settings: SwitchyardSettings) => WorkspaceCarrier;
+  readonly carrierFor: (
+    project: Project,
+    settings: SwitchyardSettings,
+  ) => WorkspaceCarrier & Partial<Disposable>;
   readonly timeouts: MachineTimeouts;
 }
 
@@ -55,6 +59,7 @@ export class VmGuest {
   /** A failed hook of the present run. */
   #hookProblem: SwitchyardError | undefined;
   #connection: SshConnection | undefined;
+  #carrier: ReturnType<VmServices['carrierFor']> | undefined;
 
   constructor(
     project: Project,
@@ -231,7 +236,7 @@ export class VmGuest {
         await run(connection, { argv: setClock(new Date()), user: 'root', cwd: '/', env: {} }, signal);
       }
     }
-    await this.carry(settings, record, connection, progress, signal);
+    const carried = await this.carry(settings, record, connection, progress, signal);
     this.#hookProblem = await runDueHooks(
       {
         connection,
@@ -253,6 +258,7 @@ export class VmGuest {
       connection,
       start,
       workspaceFolder: record.workspaceFolder,
+      carried,
       problem: this.#hookProblem,
     };
   }
@@ -297,9 +303,12 @@ export class VmGuest {
     progress: Progress,
     signal: AbortSignal,
   ): Promise<CarryReport> {
-    return this.#services
-      .carrierFor(this.#project, settings)
-      .carry({ connection, guestFolder: record.workspaceFolder, guestId: record.guestId }, progress, signal);
+    this.#carrier ??= this.#services.carrierFor(this.#project, settings);
+    return this.#carrier.carry(
+      { connection, guestFolder: record.workspaceFolder, guestId: record.guestId },
+      progress,
+      signal,
+    );
   }
 
   /** `initializeCommand` runs on the host, before anything is made or started. */
@@ -378,6 +387,11 @@ export class VmGuest {
       next: l10n.t('Open it again.'),
       remedies: [{ do: 'retry' }],
     });
+  }
+
+  dispose(): void {
+    this.disconnect();
+    this.#carrier?.dispose?.();
   }
 
   disconnect(): void {

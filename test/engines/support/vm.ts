@@ -1,0 +1,166 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, realpath, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { ExecaRunner } from '../../../src/base/execaRunner.ts';
+import type { Logger } from '../../../src/base/log.ts';
+import { silentLogger } from '../../../src/base/log.ts';
+import type { Progress } from '../../../src/base/progress.ts';
+import { projectId, type Project } from '../../../src/config/project.ts';
+import type { Connection } from '../../../src/connections/connection.ts';
+import { run } from '../../../src/connections/run.ts';
+import { DevcontainerCli } from '../../../src/engines/devcontainerCli.ts';
+import type { MachineTimeouts } from '../../../src/environments/vm/machine.ts';
+import { VmProvider } from '../../../src/environments/vm/vmProvider.ts';
+import { WorkspaceSync } from '../../../src/sync/workspaceSync.ts';
+import { never, realEngine } from './docker.ts';
+
+const execute = promisify(execFile);
+const root = path.resolve(import.meta.dirname, '../../..');
+export const sampleFolder = path.join(root, 'test/fixtures/sample');
+
+/** A computer's storage of its own, with projects in it, on the real engines. */
+export interface VmLab {
+  readonly folder: string;
+  readonly provider: VmProvider;
+  /** A project folder of this name with the sample in it, or only this devcontainer.json. */
+  project(name: string, devcontainer?: object): Promise<Project>;
+  /** Removes the lab's folder and the images that its projects made. */
+  end(): Promise<void>;
+}
+
+export async function vmLab(
+  options: { timeouts?: Partial<MachineTimeouts>; log?: Logger } = {},
+): Promise<VmLab> {
+  const folder = await realpath(await mkdtemp(path.join(os.tmpdir(), 'switchyard-vm-')));
+  const log = options.log ?? silentLogger;
+  const runner = new ExecaRunner(log);
+  const docker = realEngine();
+  const devcontainer = new DevcontainerCli(
+    {
+      node: process.execPath,
+      cli: path.join(root, 'node_modules/@devcontainers/cli/devcontainer.js'),
+      docker: 'docker',
+      env: {},
+    },
+    runner,
+    log,
+  );
+  const storage = path.join(folder, 'storage');
+  const provider = new VmProvider({
+    runner,
+    log,
+    docker,
+    devcontainer,
+    storage,
+    carrierFor: (project, settings) =>
+      new WorkspaceSync({
+        hostFolder: project.folder,
+        stateFolder: path.join(project.storage, 'sync-vm'),
+        ...settings.sync,
+        log,
+      }),
+    ...(options.timeouts ? { timeouts: options.timeouts } : {}),
+  });
+  const projects: Project[] = [];
+  return {
+    folder,
+    provider,
+    project: async (name, devcontainer_) => {
+      const workspace = path.join(folder, name);
+      await mkdir(workspace, { recursive: true });
+      if (devcontainer_) {
+        await mkdir(path.join(workspace, '.devcontainer'), { recursive: true });
+        await writeFile(
+          path.join(workspace, '.devcontainer', 'devcontainer.json'),
+          JSON.stringify(devcontainer_),
+        );
+      } else {
+        await cp(sampleFolder, workspace, { recursive: true });
+      }
+      const id = projectId(workspace);
+      const project: Project = {
+        id,
+        name: path.basename(name),
+        folder: workspace,
+        configFile: path.join(workspace, '.devcontainer', 'devcontainer.json'),
+        storage: path.join(storage, 'projects', id),
+      };
+      projects.push(project);
+      return project;
+    },
+    end: async () => {
+      provider.dispose();
+      for (const project of projects) {
+        await execute('docker', ['image', 'rm', '-f', `switchyard-vm-${project.id}:latest`]).catch(
+          () => undefined,
+        );
+      }
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Collects the steps and lines of operations. */
+export class Steps implements Progress {
+  readonly steps: string[] = [];
+  readonly lines: string[] = [];
+  readonly #waiting: { title: RegExp; then: () => void }[] = [];
+
+  step(title: string): void {
+    this.steps.push(title);
+    if (process.env['SWITCHYARD_TRACE']) console.log(new Date().toISOString(), '==', title);
+    for (const one of this.#waiting.filter((each) => each.title.test(title))) one.then();
+  }
+
+  line(text: string): void {
+    this.lines.push(text);
+    if (process.env['SWITCHYARD_TRACE']) console.log('     ', text.slice(0, 160));
+  }
+
+  /** Calls when a step of this title begins. */
+  when(title: RegExp, then: () => void): this {
+    this.#waiting.push({ title, then });
+    return this;
+  }
+}
+
+/** What a program in the guest prints, without the last newline; throws where it fails. */
+export async function output(
+  connection: Connection,
+  argv: readonly string[],
+  more: { user?: string; cwd?: string } = {},
+): Promise<string> {
+  const result = await run(connection, { argv, ...more }, never);
+  if (result.code !== 0) throw new Error(`${argv.join(' ')}: ${result.code} ${result.stderr.toString()}`);
+  return result.stdout.toString('utf8').replace(/\n$/, '');
+}
+
+export async function virsh(...args: string[]): Promise<string> {
+  return (await execute('virsh', ['--quiet', '--connect', 'qemu:///system', ...args])).stdout;
+}
+
+/** Everything of Switchyard's that libvirt and Vagrant hold for a project id or a box key. */
+export async function traces(mark: string): Promise<string[]> {
+  const vagrantHome = process.env['VAGRANT_HOME'] ?? path.join(os.homedir(), '.vagrant.d');
+  const [domains, volumes, boxes, containers] = await Promise.all([
+    virsh('list', '--all', '--name'),
+    virsh('vol-list', '--pool', 'default').catch(() => ''),
+    readdir(path.join(vagrantHome, 'boxes')).catch(() => []),
+    execute('docker', [
+      'ps',
+      '-a',
+      '--filter',
+      `label=switchyard.box-build=${process.pid}`,
+      '--format',
+      '{{.ID}}',
+    ]),
+  ]);
+  return [
+    ...domains.split('\n').map((line) => `domain ${line}`),
+    ...volumes.split('\n').map((line) => `volume ${line.trim()}`),
+    ...boxes.map((name) => `box ${name}`),
+    ...containers.stdout.split('\n').flatMap((id) => (id === '' ? [] : [`container ${id} ${mark}`])),
+  ].filter((line) => line.includes(mark));
+}

@@ -1,0 +1,181 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { chooseAcceleration, hasVirtualisation } from '../../../../src/environments/vm/acceleration.ts';
+import {
+  guestEnvironment,
+  hostName,
+  remoteUserOf,
+  sshdSetEnv,
+} from '../../../../src/environments/vm/guestSetup.ts';
+import { ignoredProperties } from '../../../../src/environments/vm/ignored.ts';
+import { familyOf, parseOsRelease } from '../../../../src/environments/vm/image/family.ts';
+import { firstFile, packFiles } from '../../../../src/environments/vm/image/tar.ts';
+import { bootFailure, noAnswer } from '../../../../src/environments/vm/machine.ts';
+import { rubyString, vagrantfile } from '../../../../src/environments/vm/vagrantfile.ts';
+import { SwitchyardError } from '../../../../src/base/errors.ts';
+import { Readable } from 'node:stream';
+
+const image = { env: ['PATH=/opt/x:/bin', 'GREETING=hello world', 'EQ=a=b'], user: 'app:app' };
+
+describe('the environment of the guest', () => {
+  it('is the image’s ENV, then containerEnv, then remoteEnv', () => {
+    const merged = {
+      containerEnv: { GREETING: 'hi', C: 'c' },
+      remoteEnv: {
+        PATH: '/r:${containerEnv:PATH}',
+        D: '${containerEnv:NONE:dflt}',
+        N: '${containerEnv:NONE}',
+        C: null,
+      },
+    };
+    expect(guestEnvironment(merged, image)).toEqual({
+      PATH: '/r:/opt/x:/bin',
+      GREETING: 'hi',
+      EQ: 'a=b',
+      D: 'dflt',
+      N: '',
+    });
+  });
+
+  it('has Docker’s PATH where the image says nothing', () => {
+    expect(guestEnvironment({}, { env: [], user: '' })['PATH']).toContain('/usr/local/sbin:');
+  });
+
+  it('is written for sshd only as far as sshd can read it', () => {
+    expect(sshdSetEnv({ A: 'b c', B: 'say "x"', C: 'two\nlines', 'D-E': 'x' })).toBe('SetEnv "A=b c"');
+    expect(sshdSetEnv({})).toBe('');
+  });
+
+  it('has the user of the container', () => {
+    expect(remoteUserOf({ remoteUser: 'dev', containerUser: 'x' }, image)).toBe('dev');
+    expect(remoteUserOf({ containerUser: 'x' }, image)).toBe('x');
+    expect(remoteUserOf({}, image)).toBe('app');
+    expect(remoteUserOf({}, { env: [], user: '' })).toBe('root');
+  });
+
+  it('has a host name that every program takes', () => {
+    expect(hostName('My API (v2)')).toBe('my-api-v2');
+    expect(hostName('日本')).toBe('vm');
+    fc.assert(fc.property(fc.string(), (name) => /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(hostName(name))));
+  });
+});
+
+describe('the Vagrantfile', () => {
+  it('takes any text as one Ruby string', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 30 }), (value) => {
+        // Between single quotes Ruby knows two escapes, and ends at the first quote without one.
+        const literal = /^'((?:\\[\\']|[^\\'])*)'$/s.exec(rubyString(value));
+        expect(literal?.[1]?.replaceAll(/\\([\\'])/g, '$1')).toBe(value);
+      }),
+    );
+  });
+
+  it('says what the config says', () => {
+    const text = vagrantfile({
+      box: 'switchyard/abc',
+      domainPrefix: 'switchyard-1-',
+      machine: 'vm',
+      user: 'root',
+      privateKeyFile: "/it's/key",
+      cpus: 3,
+      memoryBytes: 1.5 * 2 ** 30,
+      diskBytes: 8 * 2 ** 30,
+      acceleration: 'tcg',
+      consoleFile: '/c',
+      bootSeconds: 300,
+    });
+    expect(text).toContain("config.ssh.private_key_path = '/it\\'s/key'");
+    expect(text).toContain('libvirt.cpus = 3\n');
+    expect(text).toContain('libvirt.memory = 1536\n');
+    expect(text).toContain('libvirt.machine_virtual_size = 8\n');
+    expect(text).toContain("libvirt.driver = 'qemu'");
+    expect(text).toContain("config.vm.synced_folder '.', '/vagrant', disabled: true");
+  });
+});
+
+describe('acceleration', () => {
+  const usable = { processor: true, device: 'usable' } as const;
+  const useless = { processor: false, device: 'usable' } as const;
+
+  it('trusts the processor and not the mere presence of /dev/kvm', () => {
+    expect(chooseAcceleration('auto', usable).type).toBe('kvm');
+    expect(chooseAcceleration('auto', useless)).toEqual({
+      type: 'tcg',
+      reason: 'The processor offers no hardware virtualisation (neither vmx nor svm).',
+    });
+    expect(chooseAcceleration('auto', { processor: true, device: 'missing' }).type).toBe('tcg');
+    expect(chooseAcceleration('tcg', usable).type).toBe('tcg');
+  });
+
+  it('refuses what the config insists on and is not there', () => {
+    expect(() => chooseAcceleration('kvm', useless)).toThrow(
+      expect.objectContaining({ code: 'config.unsupported' }) as Error,
+    );
+  });
+
+  it('reads the flags of /proc/cpuinfo as words', () => {
+    expect(hasVirtualisation('flags\t\t: fpu vme svm sse\n')).toBe(true);
+    expect(hasVirtualisation('flags\t\t: fpu vmxnet svm_lock\nmodel name\t: vmx\n')).toBe(false);
+  });
+});
+
+describe('image families', () => {
+  it('read os-release, with its quotes', () => {
+    expect(parseOsRelease('PRETTY_NAME="Ubuntu 24.04 LTS"\nID=ubuntu\nID_LIKE=debian\n')).toEqual({
+      name: 'Ubuntu 24.04 LTS',
+      ids: ['ubuntu', 'debian'],
+    });
+  });
+
+  it('take Debian, Ubuntu and what is like them', () => {
+    expect(familyOf(parseOsRelease('ID=debian'), 'x').name).toBe('debian');
+    expect(familyOf(parseOsRelease('ID=linuxmint\nID_LIKE="ubuntu debian"'), 'x').name).toBe('debian');
+  });
+
+  it('name the family that cannot be taken', () => {
+    for (const [text, found] of [
+      ['ID=alpine\nPRETTY_NAME="Alpine Linux v3.20"', 'Alpine Linux v3.20'],
+      [undefined, 'no os-release'],
+    ] as const) {
+      const error = expect.objectContaining({
+        code: 'image.family',
+        message: expect.stringContaining(found) as string,
+      }) as Error;
+      expect(() => familyOf(text === undefined ? undefined : parseOsRelease(text), 'img')).toThrow(error);
+    }
+  });
+
+  it('are read out of an archive', async () => {
+    const archive = await packFiles([{ path: 'os-release', mode: 0o644, content: 'ID=debian' }]);
+    expect(await firstFile(Readable.from([archive]))).toBe('ID=debian');
+  });
+});
+
+describe('what goes wrong at boot', () => {
+  const vagrant = (why: string): SwitchyardError =>
+    new SwitchyardError({ code: 'vagrant.failed', what: '', why, next: '' });
+
+  it('is told with the console', () => {
+    const error = bootFailure(
+      vagrant('Timed out while waiting for the machine to boot.'),
+      'a\nKernel panic - not syncing',
+    );
+    expect(error).toMatchObject({ code: 'vm.noSsh' });
+    expect((error as SwitchyardError).why).toContain('Kernel panic');
+    expect(noAnswer('address', '').why).toContain('printed nothing');
+  });
+
+  it('leaves other failures as they are', () => {
+    const other = vagrant('Call to virDomainCreateWithFlags failed: out of memory');
+    expect(bootFailure(other, '')).toBe(other);
+  });
+});
+
+describe('ignored properties', () => {
+  it('are listed with a reason where they are set', () => {
+    expect(ignoredProperties({ runArgs: ['--gpus'], privileged: false, mounts: [] })).toEqual([
+      { property: 'runArgs', reason: expect.stringContaining('container engine') as string },
+    ]);
+  });
+});
