@@ -21,7 +21,8 @@ import { chooseAcceleration, probeVirtualisation } from './acceleration.ts';
 import { ignoredProperties } from './ignored.ts';
 import { configHash } from './projectImage.ts';
 import type { MachineRecord } from './record.ts';
-import { stateOf, VmGuest, type VmServices } from './vmGuest.ts';
+import { stateOf } from './domainState.ts';
+import { VmGuest, type VmServices } from './vmGuest.ts';
 
 /** A project's VM. */
 export class VmEnvironment implements Environment {

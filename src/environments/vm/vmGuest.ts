@@ -15,18 +15,19 @@ import { run } from '../../connections/run.ts';
 import type { SshConnection } from '../../connections/sshConnection.ts';
 import type { DevcontainerCli } from '../../engines/devcontainerCli.ts';
 import type { DockerEngine } from '../../engines/docker.ts';
-import type { DomainInfo } from '../../engines/virsh.ts';
 import type { CarryReport, WorkspaceCarrier } from '../../sync/carrier.ts';
-import type { EnvironmentState, OpenResult } from '../environment.ts';
+import type { OpenResult } from '../environment.ts';
 import { FileHookMarkers } from '../hooks/markers.ts';
 import { hookPlan, parseHook } from '../hooks/plan.ts';
 import { runDueHooks } from '../hooks/run.ts';
 import { chooseAcceleration, probeVirtualisation } from './acceleration.ts';
+import { stateOf } from './domainState.ts';
 import { guestEnvironment, hostName, prepareGuest, remoteUserOf, setClock } from './guestSetup.ts';
 import type { Box, BoxStore } from './image/boxStore.ts';
 import { Machine, type MachineTimeouts } from './machine.ts';
 import { buildProjectImage, configHash } from './projectImage.ts';
 import { RecordFile, type MachineRecord } from './record.ts';
+import { expectSupported } from './supported.ts';
 import { waitForSsh } from './waitForSsh.ts';
 
 /** What every VM of this computer shares. */
@@ -404,47 +405,4 @@ interface Prepared {
   readonly box: Box;
   readonly cached: boolean;
   readonly record: MachineRecord;
-}
-
-export function stateOf(info: DomainInfo | undefined): EnvironmentState {
-  switch (info?.state) {
-    case undefined:
-      return 'absent';
-    case 'running':
-    case 'idle':
-      return 'running';
-    case 'in shutdown':
-      return 'stopping';
-    case 'paused':
-    case 'pmsuspended':
-      return 'suspended';
-    case 'shut off':
-    case 'crashed':
-    case 'no state':
-      return info.managedSave ? 'suspended' : 'stopped';
-  }
-}
-
-/** @throws SwitchyardError `config.unsupported` for what a later version will do */
-function expectSupported(settings: SwitchyardSettings): void {
-  const { source, provider, workspace } = settings.vm;
-  let why: string | undefined;
-  if (source.type !== 'image') {
-    why = l10n.t(
-      'A machine can be made of the project’s image only so far; "source" names a {0}.',
-      source.type,
-    );
-  } else if (provider !== 'libvirt') {
-    why = l10n.t('A machine made of the image needs the provider libvirt; "provider" is {0}.', provider);
-  } else if (workspace !== 'ssh') {
-    why = l10n.t('A virtual machine gets the workspace over SSH only so far; "workspace" is {0}.', workspace);
-  }
-  if (why === undefined) return;
-  throw new SwitchyardError({
-    code: 'config.unsupported',
-    what: l10n.t('The virtual machine cannot be made as its configuration says.'),
-    why,
-    next: l10n.t('Change that key under customizations.switchyard.vm, or remove it.'),
-    remedies: [{ do: 'showLog' }],
-  });
 }

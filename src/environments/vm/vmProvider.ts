@@ -24,7 +24,8 @@ import { BoxStore } from './image/boxStore.ts';
 import { defaultTimeouts, type MachineTimeouts } from './machine.ts';
 import { vmRequirements } from './requirements.ts';
 import { VmEnvironment } from './vmEnvironment.ts';
-import { stateOf, type VmServices } from './vmGuest.ts';
+import { stateOf } from './domainState.ts';
+import type { VmServices } from './vmGuest.ts';
 
 /** How long to wait before listening again where libvirt went away, in milliseconds. */
 const listenAgainMs = 5_000;

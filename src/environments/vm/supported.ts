@@ -1,0 +1,27 @@
+import * as l10n from '@vscode/l10n';
+import { SwitchyardError } from '../../base/errors.ts';
+import type { SwitchyardSettings } from '../../config/settings.ts';
+
+/** @throws SwitchyardError `config.unsupported` for what a later version will do */
+export function expectSupported(settings: SwitchyardSettings): void {
+  const { source, provider, workspace } = settings.vm;
+  let why: string | undefined;
+  if (source.type !== 'image') {
+    why = l10n.t(
+      'A machine can be made of the project’s image only so far; "source" names a {0}.',
+      source.type,
+    );
+  } else if (provider !== 'libvirt') {
+    why = l10n.t('A machine made of the image needs the provider libvirt; "provider" is {0}.', provider);
+  } else if (workspace !== 'ssh') {
+    why = l10n.t('A virtual machine gets the workspace over SSH only so far; "workspace" is {0}.', workspace);
+  }
+  if (why === undefined) return;
+  throw new SwitchyardError({
+    code: 'config.unsupported',
+    what: l10n.t('The virtual machine cannot be made as its configuration says.'),
+    why,
+    next: l10n.t('Change that key under customizations.switchyard.vm, or remove it.'),
+    remedies: [{ do: 'showLog' }],
+  });
+}
