@@ -1,7 +1,10 @@
-import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { run } from './run.ts';
+
+/** The folder of the tests' Vagrant boxes, which stay from suite to suite. */
+const boxes = 'vagrant';
 
 /** What stood on this machine before the tests. */
 interface Standing {
@@ -17,20 +20,29 @@ interface Standing {
  * told from what somebody else does on this machine at the same time.
  */
 export class Leftovers {
-  readonly folder: string;
+  readonly #folder: string;
   readonly #before: Standing;
+  readonly #alone: boolean;
 
-  private constructor(folder: string, before: Standing) {
-    this.folder = folder;
+  private constructor(folder: string, before: Standing, alone: boolean) {
+    this.#folder = folder;
     this.#before = before;
+    this.#alone = alone;
   }
 
-  static async begin(): Promise<Leftovers> {
+  /** @param alone true where nobody else uses the engines meanwhile, so whatever is new is the tests' */
+  static async begin(alone: boolean): Promise<Leftovers> {
     // Short: the paths of sockets end at 108 bytes.
     const folder = await mkdtemp(join(tmpdir(), 'sy-'));
     // QEMU runs as a user of its own.
     await chmod(folder, 0o755);
-    return new Leftovers(folder, await standing());
+    await mkdir(join(folder, boxes));
+    return new Leftovers(folder, await standing(), alone);
+  }
+
+  /** What the tests' processes get. Boxes go into a folder of their own, so that the person's stay theirs. */
+  get environment(): Readonly<Record<string, string>> {
+    return { TMPDIR: this.#folder, VAGRANT_HOME: join(this.#folder, boxes) };
   }
 
   /** Says what is left, takes the temporary folder away, and answers one line for each thing left. */
@@ -38,15 +50,16 @@ export class Leftovers {
     const left = [
       ...(await this.#processes()),
       ...(await this.#engineThings()),
-      ...(await readdir(this.folder)).filter((name) => !isOfATool(name)).map((name) => `file ${name}`),
+      ...(await readdir(this.#folder)).filter((name) => !isOfATool(name)).map((name) => `file ${name}`),
     ];
-    await rm(this.folder, { recursive: true, force: true });
+    await this.#removeBoxes();
+    await rm(this.#folder, { recursive: true, force: true });
     return left;
   }
 
   async #processes(): Promise<readonly string[]> {
     const left: string[] = [];
-    const mark = `TMPDIR=${this.folder}`;
+    const mark = `TMPDIR=${this.#folder}`;
     for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
       const read = (file: string): Promise<string> =>
         // A process may end, or belong to somebody else.
@@ -69,21 +82,37 @@ export class Leftovers {
         '{{.Name}} {{json .Config.Labels}} {{json .HostConfig.Binds}} {{json .Mounts}}',
         id,
       );
-      if (what[0]?.includes(this.folder) || what[0]?.includes('switchyard')) left.push(`container ${id}`);
+      const theirs = what[0]?.includes(this.#folder) === true || what[0]?.includes('switchyard') === true;
+      if (this.#alone || theirs) left.push(`container ${id}`);
     }
     for (const kind of ['networks', 'volumes', 'domains'] as const) {
       for (const name of added(kind)) {
-        if (name.startsWith('switchyard') || name.includes(basename(this.folder)))
-          left.push(`${kind.slice(0, -1)} ${name}`);
+        const theirs = name.startsWith('switchyard') || name.includes(basename(this.#folder));
+        if (this.#alone || theirs) left.push(`${kind.slice(0, -1)} ${name}`);
       }
     }
     return left;
+  }
+
+  /**
+   * Takes the disks of the tests' boxes out of libvirt's pool: vagrant-libvirt copies a box there under the
+   * box's name, and nothing ever takes it away.
+   */
+  async #removeBoxes(): Promise<void> {
+    const names = await readdir(join(this.#folder, boxes, 'boxes')).catch(() => []);
+    if (names.length === 0) return;
+    for (const volume of lines(await virsh('vol-list', 'default'))) {
+      const name = volume.trim().split(/\s+/)[0] ?? '';
+      if (names.some((box) => name.startsWith(`${box}_vagrant_box_image_`))) {
+        await virsh('vol-delete', '--pool', 'default', name);
+      }
+    }
   }
 }
 
 /** What programs leave in any temporary folder, and what no test can take away. */
 function isOfATool(name: string): boolean {
-  return name === 'node-compile-cache' || name.startsWith('.org.chromium.');
+  return name === boxes || name === 'node-compile-cache' || name.startsWith('.org.chromium.');
 }
 
 async function standing(): Promise<Standing> {
@@ -91,16 +120,16 @@ async function standing(): Promise<Standing> {
     containers: new Set(await docker('ps', '--all', '--quiet', '--no-trunc')),
     networks: new Set(await docker('network', 'ls', '--format', '{{.Name}}')),
     volumes: new Set(await docker('volume', 'ls', '--format', '{{.Name}}')),
-    domains: new Set(
-      lines(
-        await run('virsh', ['--connect', 'qemu:///system', 'list', '--all', '--name'], { timeoutMs: 60_000 }),
-      ),
-    ),
+    domains: new Set(lines(await virsh('list', '--all', '--name'))),
   };
 }
 
 async function docker(...args: readonly string[]): Promise<readonly string[]> {
   return lines(await run('docker', args, { timeoutMs: 60_000 }));
+}
+
+function virsh(...args: readonly string[]): Promise<string> {
+  return run('virsh', ['--connect', 'qemu:///system', ...args], { timeoutMs: 60_000 });
 }
 
 function lines(text: string): readonly string[] {

@@ -28,7 +28,7 @@ const outcome: { total: Counts; incomplete: boolean } = {
 };
 
 const notReady = await prepareMachine();
-const leftovers = notReady === undefined ? await Leftovers.begin() : undefined;
+const leftovers = notReady === undefined ? await Leftovers.begin(inCi) : undefined;
 report.title('Tests');
 for (const suite of suites) {
   await runAndTell(suite);
@@ -69,7 +69,7 @@ async function runAndTell(suite: Suite): Promise<void> {
   }
   await report
     .step(suite.name, async (step) => {
-      const env: Record<string, string> = leftovers ? { TMPDIR: leftovers.folder } : {};
+      const env = leftovers?.environment ?? {};
       const ran = await runSuite(suite, { root, env, signal: cancelled.signal, onLine: step.line }).catch(
         (error: unknown) => oneFailed(suite.name, String(error)),
       );
