@@ -1,5 +1,6 @@
 import type { Logger } from '../base/log.ts';
 import type { Baseline } from './baseline.ts';
+import type { BulkUpload } from './bulk.ts';
 import { conflictPlace } from './conflictCopy.ts';
 import { typeOf, type Entry } from './entry.ts';
 import { gitFolderOf, isGitLock, isGitObject } from './git.ts';
@@ -18,6 +19,8 @@ export interface EngineParts {
   readonly protection: Protection;
   readonly log: Logger;
   readonly now: () => Date;
+  /** For much at once, where the guest can take it. */
+  readonly bulk: BulkUpload | undefined;
   /** False while an editor holds unsaved changes of that file. */
   readonly mayWriteHost: (path: BytePath) => boolean;
   readonly onProgress: (progress: { done: TransferCount; all: TransferCount }) => void;
@@ -201,6 +204,7 @@ export class Engine {
         sides: this.#parts.sides,
         trees: this.#trees,
         baseline: this.baseline,
+        bulk: this.#parts.bulk,
         count: (count) => {
           done.files += count.files;
           done.bytes += count.bytes;

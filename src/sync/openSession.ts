@@ -3,6 +3,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { Logger } from '../base/log.ts';
 import { Baseline } from './baseline.ts';
+import { BulkUpload } from './bulk.ts';
 import type { CarryRequest } from './carrier.ts';
 import type { EngineParts } from './engine.ts';
 import { startAgent } from './guest/startAgent.ts';
@@ -58,6 +59,7 @@ export async function openSession(
       rules: PathRules.parse(patterns).rules,
       protection: new Protection(options.protect),
       log,
+      bulk: new BulkUpload(hostFolder, host, guest, log),
       now: () => new Date(),
       mayWriteHost: (at) => options.canWriteHostFile?.(path.join(hostFolder, toText(at))) ?? true,
     });

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Baseline } from './baseline.ts';
+import { bulkCount, type BulkUpload } from './bulk.ts';
 import { isExecutable, printSize, sizeOf, typeOf, type Entry } from './entry.ts';
 import { gitFolderOf, gitRank } from './git.ts';
 import { ancestorsOf, depthOf, type BytePath } from './path.ts';
@@ -61,16 +62,24 @@ export class Transfer {
   readonly #sides: Sides;
   readonly #trees: Trees;
   readonly #baseline: Baseline;
+  readonly #bulk: BulkUpload | undefined;
   readonly #count: (count: TransferCount) => void;
   readonly #signal: AbortSignal;
 
   constructor(
-    parts: { sides: Sides; trees: Trees; baseline: Baseline; count?: (count: TransferCount) => void },
+    parts: {
+      sides: Sides;
+      trees: Trees;
+      baseline: Baseline;
+      bulk?: BulkUpload | undefined;
+      count?: (count: TransferCount) => void;
+    },
     signal: AbortSignal,
   ) {
     this.#sides = parts.sides;
     this.#trees = parts.trees;
     this.#baseline = parts.baseline;
+    this.#bulk = parts.bulk;
     this.#count = parts.count ?? (() => undefined);
     this.#signal = signal;
   }
@@ -97,11 +106,12 @@ export class Transfer {
         replaces ? [{ do: 'remove', path, on: to, entry: replaces }] : [],
       ),
     ]);
+    const rest = to === 'guest' ? await this.#inBulk(copies) : copies;
     await this.#folders(
       to,
-      copies.filter((copy) => typeOf(copy.source) === 'd'),
+      rest.filter((copy) => typeOf(copy.source) === 'd'),
     );
-    const files = copies.filter((copy) => typeOf(copy.source) !== 'd');
+    const files = rest.filter((copy) => typeOf(copy.source) !== 'd');
     files.sort((a, b) => gitRank(a.path) - gitRank(b.path));
     // A rank is there before the next one begins.
     for (let at = 0; at < files.length;) {
@@ -115,6 +125,26 @@ export class Transfer {
       to,
       removes.filter((remove) => !givesWay(remove.path)),
     );
+  }
+
+  /** Sends what is new and much as a stream; what is left to send otherwise. */
+  async #inBulk(copies: Copy[]): Promise<Copy[]> {
+    const bulk = this.#bulk;
+    if (!bulk) return copies;
+    // Not what points at git's objects, which has its order; git's objects are only ever new.
+    const fit = ({ path, source, replaces }: Copy): boolean =>
+      !replaces && gitRank(path) <= 2 && sizeOf(source) <= wholeFileBytes && bulk.takes(source);
+    const entries = copies.filter(fit);
+    if (entries.length < bulkCount) return copies;
+    entries.sort((a, b) => gitRank(a.path) - gitRank(b.path) || (a.path < b.path ? -1 : 1));
+    const arrived = await bulk.send(entries, (files, bytes) => this.#count({ files, bytes }), this.#signal);
+    for (const [path, { host, guest }] of arrived) {
+      this.#changed('guest');
+      this.#trees.host.set(path, host);
+      this.#trees.guest.set(path, guest);
+      this.#baseline.set(path, baseOf(host, guest, ''));
+    }
+    return copies.filter((copy) => !arrived.has(copy.path));
   }
 
   /** Nothing that points at something goes while something of its repository could not. */

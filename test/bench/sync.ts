@@ -141,7 +141,7 @@ class Bench {
       delay.enable();
       ours.push(
         await timed(() =>
-          sync.carry({ connection, guestFolder: target, guestId: 'bench' }, silentProgress, signal),
+          sync.attach({ connection, guestFolder: target, guestId: 'bench' }, silentProgress, signal),
         ),
       );
       delay.disable();

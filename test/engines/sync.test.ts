@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { pollUntil } from '../../src/base/abort.ts';
 import { TwoFolders } from './support/twoFolders.ts';
 
 let two: TwoFolders;
@@ -41,6 +42,26 @@ describe('the first carry', () => {
     await two.carry();
     expect(Object.keys(two.tree('guest')).length).toBe(names.length + 1);
     expectSame();
+  });
+
+  it('sends many files as a stream, and they are all as they were', async () => {
+    for (let n = 0; n < 400; n += 1) two.write('host', `d${n % 7}/e${n % 3}/-f ${n}\n`, `content ${n}`);
+    fs.chmodSync(path.join(two.host, 'd1/e1/-f 1\n'), 0o755);
+    fs.symlinkSync('e1', path.join(two.host, 'd1/link'));
+    fs.mkdirSync(path.join(two.host, 'd1/empty'));
+    // The guest has some of it already: what is there stays.
+    two.write('guest', 'd0/e0/-f 0\n', 'the guest’s own');
+    const newest = fs.lstatSync(path.join(two.host, 'd1/link')).ctimeMs;
+    await pollUntil(() => Promise.resolve(Date.now() - newest > 2_100 ? true : undefined), {
+      everyMs: 50,
+      timeoutMs: 5_000,
+      signal: AbortSignal.timeout(10_000),
+    });
+    const report = await two.carry();
+    expect(report.conflicts).toHaveLength(1);
+    expect(two.read('guest', 'd0/e0/-f 0\n')).toBe('content 0');
+    expectSame();
+    expect(await two.carry()).toMatchObject({ toGuest: 0, toHost: 0, conflicts: [] });
   });
 
   it('keeps both where both sides held something different, and takes over what is the same', async () => {

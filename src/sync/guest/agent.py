@@ -82,6 +82,7 @@ class Tree:
         self.ino = os.fstat(self.rootfd).st_ino
         self.cached = None
         self.watcher = None
+        self.index = None
 
     def check_root(self):
         try:
@@ -142,26 +143,20 @@ class Tree:
         if found != expected:
             raise Refused('stale', 'it is %s, not %s' % (found.decode(), expected.decode()))
 
-    # A place in the trash for path: an open folder and the name in it.
+    # A place in the trash for path: <time>-<n>~<name>; its path is noted in the index.
     def trash_room(self, path, why):
-        while True:
-            self.count += 1
-            folder = os.path.join(self.trash, ('%d-%06d' % (time.time() * 1000, self.count)).encode())
-            try:
-                os.mkdir(folder, 0o700)
-                break
-            except FileExistsError:
-                pass
-        with open(os.path.join(folder, b'.path'), 'wb') as note:
-            note.write(why + b'\n' + path + b'\n')
-        return os.path.join(folder, path.rsplit(b'/', 1)[-1])
+        self.count += 1
+        name = ('%d-%06d' % (time.time() * 1000, self.count)).encode()
+        if self.index is None:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            self.index = os.open(os.path.join(self.trash, b'index'), flags, 0o600)
+        os.write(self.index, name + b' ' + why + b' ' + path + b'\n')
+        return os.path.join(self.trash, name + b'~' + path.rsplit(b'/', 1)[-1][-200:])
 
     def trash_items(self):
-        items = []
-        for name in sorted(os.listdir(self.trash)):
-            folder = os.path.join(self.trash, name)
-            items.append((folder, sum(os.lstat(os.path.join(folder, f)).st_size for f in os.listdir(folder))))
-        return items
+        names = sorted(name for name in os.listdir(self.trash) if b'~' in name)
+        files = [os.path.join(self.trash, name) for name in names]
+        return [(file, os.lstat(file).st_size) for file in files]
 
     def trash_count(self, size):
         if self.used is None:
@@ -169,10 +164,10 @@ class Tree:
         else:
             self.used += size
         if self.used > self.limit:
-            for folder, size in self.trash_items():
+            for file, size in self.trash_items():
                 if self.used <= self.limit:
                     break
-                shutil.rmtree(folder)
+                os.unlink(file)
                 self.used -= size
 
     def trash_keep(self, fd, name, path, want):
@@ -799,9 +794,15 @@ def handle(tree, rid, op, fields):
     if op == 13:
         for path in fields[1:]:
             split(path)
-            os.unlink(tree.stage_path(fields[0]) + b'/' + path)
+            try:
+                os.unlink(tree.stage_path(fields[0]) + b'/' + path)
+            except FileNotFoundError:
+                pass
         return tree.adopt(rid, fields[0])
     if op == 14:
+        return []
+    if op == 16:
+        shutil.rmtree(tree.stage_path(fields[0]), ignore_errors=True)
         return []
     raise Refused('failed', 'unknown request')
 

@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Disposable } from '../../base/disposable.ts';
+import type { Connection } from '../../connections/connection.ts';
 import { BadRecord, readRecord, readRecords, sizeOf, type Entry } from '../entry.ts';
 import { pathFault, toText, type BytePath } from '../path.ts';
 import type { Rule } from '../patterns.ts';
@@ -37,9 +38,11 @@ export class AgentSide implements Side, Disposable {
   readonly name = 'guest';
   readonly hello: Hello;
   readonly client: AgentClient;
+  readonly connection: Connection;
   readonly #hashes = new Map<BytePath, { hash: Hash; upTo: number; print: string }>();
 
-  private constructor(client: AgentClient, hello: Hello) {
+  private constructor(connection: Connection, client: AgentClient, hello: Hello) {
+    this.connection = connection;
     this.client = client;
     this.hello = hello;
   }
@@ -50,6 +53,7 @@ export class AgentSide implements Side, Disposable {
 
   /** @throws AgentFault, AgentLost */
   static async open(
+    connection: Connection,
     client: AgentClient,
     folder: { readonly path: string; readonly key: string; readonly trashBytes: number },
     signal: AbortSignal,
@@ -63,7 +67,7 @@ export class AgentSide implements Side, Disposable {
     if (version !== String(protocolVersion)) {
       throw new ProtocolError(`The agent speaks version ${version ?? 'none'}.`);
     }
-    return new AgentSide(client, {
+    return new AgentSide(connection, client, {
       agent: agent ?? '',
       identity: { root: root ?? '', boot: boot ?? '' },
       staging: Buffer.from(staging ?? '', 'latin1').toString('utf8'),
@@ -197,6 +201,10 @@ export class AgentSide implements Side, Disposable {
 
   async scanStage(id: string, signal: AbortSignal): Promise<ScanResult> {
     return this.#scan('scanStage', [id], signal);
+  }
+
+  async dropStage(id: string, signal: AbortSignal): Promise<void> {
+    await this.client.ask('dropStage', [id], signal);
   }
 
   /**

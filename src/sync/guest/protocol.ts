@@ -25,6 +25,7 @@ export const requests = {
   adoptStage: 13,
   ping: 14,
   watch: 15,
+  dropStage: 16,
 } as const;
 
 export type RequestName = keyof typeof requests;

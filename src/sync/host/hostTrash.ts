@@ -14,22 +14,14 @@ export interface Trashed {
   putBack(to: Buffer): void;
 }
 
-/** One thing in a trash. */
-export interface TrashItem {
-  /** Relative to the workspace, for people. */
-  readonly path: string;
-  readonly deletedAt: Date;
-  /** Absolute path in the trash. */
-  readonly file: string;
-}
-
 /**
- * What the sync replaced or deleted on the host, one folder each: `<time>-<n>/<name>`, with the path it
- * had in `<time>-<n>/.path`. The oldest go when the trash is fuller than its bound.
+ * What the sync replaced or deleted on the host, as `<time>-<n>~<name>`; which path each had stands in
+ * `index`, a line each: `<time>-<n> <why> <path>`. The oldest go when the trash is fuller than its bound.
  */
 export class HostTrash {
   readonly #folder: string;
   readonly #limit: number;
+  readonly #index: number;
   #count = 0;
   #used: number | undefined;
 
@@ -37,6 +29,7 @@ export class HostTrash {
     this.#folder = folder;
     this.#limit = limitBytes;
     fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    this.#index = fs.openSync(path.join(folder, 'index'), 'a', 0o600);
   }
 
   /** Keeps the file as well under its path, for what is about to replace it. */
@@ -75,18 +68,11 @@ export class HostTrash {
   }
 
   #room(at: BytePath, why: string): Buffer {
-    for (;;) {
-      this.#count += 1;
-      const folder = path.join(this.#folder, `${Date.now()}-${String(this.#count).padStart(6, '0')}`);
-      try {
-        fs.mkdirSync(folder, { mode: 0o700 });
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'EEXIST') continue;
-        throw error;
-      }
-      fs.writeFileSync(path.join(folder, '.path'), `${why}\n${toText(at)}\n`);
-      return Buffer.concat([Buffer.from(`${folder}/`), toBuffer(nameOf(at))]);
-    }
+    this.#count += 1;
+    const id = `${Date.now()}-${String(this.#count).padStart(6, '0')}`;
+    fs.writeSync(this.#index, `${id} ${why} ${toText(at)}\n`);
+    // The end of a name tells what sort of file it is.
+    return Buffer.concat([Buffer.from(`${this.#folder}/${id}~`), toBuffer(nameOf(at).slice(-200))]);
   }
 
   #measure(): number {
@@ -97,25 +83,21 @@ export class HostTrash {
     let used = this.#measure();
     for (const item of this.#items()) {
       if (used <= this.#limit) break;
-      fs.rmSync(item.folder, { recursive: true });
+      fs.rmSync(item.file);
       used -= item.bytes;
     }
     this.#used = used;
   }
 
   /** Oldest first. */
-  #items(): { folder: string; bytes: number }[] {
+  #items(): { file: Buffer; bytes: number }[] {
     return fs
-      .readdirSync(this.#folder)
-      .sort()
+      .readdirSync(Buffer.from(this.#folder), { encoding: 'buffer' })
+      .filter((name) => name.includes('~'))
+      .sort((a, b) => a.compare(b))
       .map((name) => {
-        const folder = path.join(this.#folder, name);
-        const files = fs.readdirSync(Buffer.from(folder), { encoding: 'buffer' });
-        const bytes = files.reduce(
-          (sum, file) => sum + fs.lstatSync(Buffer.concat([Buffer.from(`${folder}/`), file])).size,
-          0,
-        );
-        return { folder, bytes };
+        const file = Buffer.concat([Buffer.from(`${this.#folder}/`), name]);
+        return { file, bytes: fs.lstatSync(file).size };
       });
   }
 }

@@ -94,12 +94,12 @@ export class TwoFolders {
             fs.readdirSync(path.join(this.guestState, 'switchyard', 'sync'))[0] ?? '',
             'trash',
           );
-    return fs.readdirSync(folder).flatMap((item) =>
-      fs
-        .readdirSync(path.join(folder, item))
-        .filter((name) => name !== '.path')
-        .map((name) => fs.readFileSync(path.join(folder, item, name), 'utf8')),
-    );
+    return fs
+      .readdirSync(Buffer.from(folder), { encoding: 'buffer' })
+      .filter((name) => name.includes('~'))
+      .map((name) => Buffer.concat([Buffer.from(`${folder}/`), name]))
+      .filter((file) => fs.lstatSync(file).isFile())
+      .map((file) => fs.readFileSync(file, 'utf8'));
   }
 
   dispose(): void {
