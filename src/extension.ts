@@ -1,21 +1,50 @@
+import path from 'node:path';
 import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
-import type { EnvironmentProvider } from './environments/environment.ts';
+import { ExecaRunner } from './base/execaRunner.ts';
 import type { GuestKind } from './base/kinds.ts';
+import { DevcontainerCli } from './engines/devcontainerCli.ts';
+import { DockerEngine } from './engines/docker.ts';
+import type { EnvironmentProvider } from './environments/environment.ts';
+import { VmProvider } from './environments/vm/vmProvider.ts';
+import { WorkspaceSync } from './sync/workspaceSync.ts';
+import { readEngineSettings } from './ui/engineSettings.ts';
 import { startUi } from './ui/start.ts';
 
 /** Composition root: builds the parts, hands each only what it needs, disposes in reverse. */
 export function activate(context: vscode.ExtensionContext): void {
   if (vscode.l10n.bundle) l10n.config({ contents: vscode.l10n.bundle });
   const log = vscode.window.createOutputChannel('Switchyard', { log: true });
-  const providers = new Map<GuestKind, EnvironmentProvider>();
-  context.subscriptions.push(
+  const storage = context.globalStorageUri.fsPath;
+  const engines = readEngineSettings();
+  // What VS Code's own process needs must not reach the programs that it starts.
+  const runner = new ExecaRunner(log, { ELECTRON_RUN_AS_NODE: undefined, NODE_OPTIONS: undefined });
+  const docker = new DockerEngine(engines.docker, log);
+  const devcontainer = new DevcontainerCli(
+    {
+      node: process.execPath,
+      cli: context.asAbsolutePath(path.join('dist', 'devcontainers-cli', 'devcontainer.js')),
+      docker: engines.docker.program,
+      // The editor's own program is a Node.js when it is told so.
+      env: { ELECTRON_RUN_AS_NODE: '1' },
+    },
+    runner,
     log,
-    startUi({
-      providers,
-      storage: context.globalStorageUri.fsPath,
-      state: context.workspaceState,
-      log,
-    }),
   );
+  const vm = new VmProvider({
+    runner,
+    log,
+    docker,
+    devcontainer,
+    storage,
+    carrierFor: (project, { sync }) =>
+      new WorkspaceSync({
+        hostFolder: project.folder,
+        stateFolder: path.join(project.storage, 'vm', 'sync'),
+        ...sync,
+        log,
+      }),
+  });
+  const providers = new Map<GuestKind, EnvironmentProvider>([['vm', vm]]);
+  context.subscriptions.push(log, vm, startUi({ providers, storage, state: context.workspaceState, log }));
 }
