@@ -7,6 +7,9 @@ import { DevcontainerCli } from './engines/devcontainerCli.ts';
 import { DockerEngine } from './engines/docker.ts';
 import type { EnvironmentProvider } from './environments/environment.ts';
 import { VmProvider } from './environments/vm/vmProvider.ts';
+import type { Project } from './config/project.ts';
+import type { SwitchyardSettings } from './config/settings.ts';
+import { canWriteUnderEditors } from './ui/dirtyEditors.ts';
 import { WorkspaceSync } from './sync/workspaceSync.ts';
 import { readEngineSettings } from './ui/engineSettings.ts';
 import { startUi } from './ui/start.ts';
@@ -31,19 +34,28 @@ export function activate(context: vscode.ExtensionContext): void {
     runner,
     log,
   );
+  const syncIn =
+    (kind: GuestKind) =>
+    (project: Project, rules: () => SwitchyardSettings['sync']): WorkspaceSync =>
+      new WorkspaceSync({
+        hostFolder: project.folder,
+        stateFolder: path.join(project.storage, kind, 'sync'),
+        get ignore() {
+          return rules().ignore;
+        },
+        get protect() {
+          return rules().protect;
+        },
+        log,
+        canWriteHostFile: canWriteUnderEditors,
+      });
   const vm = new VmProvider({
     runner,
     log,
     docker,
     devcontainer,
     storage,
-    carrierFor: (project, { sync }) =>
-      new WorkspaceSync({
-        hostFolder: project.folder,
-        stateFolder: path.join(project.storage, 'vm', 'sync'),
-        ...sync,
-        log,
-      }),
+    syncFor: syncIn('vm'),
   });
   const providers = new Map<GuestKind, EnvironmentProvider>([['vm', vm]]);
   context.subscriptions.push(log, vm, startUi({ providers, storage, state: context.workspaceState, log }));

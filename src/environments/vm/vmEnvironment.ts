@@ -6,6 +6,7 @@ import type { Connection } from '../../connections/connection.ts';
 import { run } from '../../connections/run.ts';
 import type { MergedConfiguration } from '../../engines/devcontainerCli.ts';
 import type { CarryReport } from '../../sync/carrier.ts';
+import type { LiveSync } from '../../sync/liveSync.ts';
 import { capabilitiesOf } from '../capabilities.ts';
 import type {
   Environment,
@@ -46,6 +47,10 @@ export class VmEnvironment implements Environment {
       // Whatever ended the connection, libvirt knows what became of the machine.
       onDisconnected: () => void this.refresh(AbortSignal.timeout(30_000)),
     });
+  }
+
+  get sync(): LiveSync {
+    return this.#guest.sync;
   }
 
   get status(): EnvironmentStatus {
@@ -102,6 +107,7 @@ export class VmEnvironment implements Environment {
       options.progress.step(l10n.t('Stopping the virtual machine'));
       // To drop saved memory would be to pull the plug on what it has not written yet.
       if (stateOf(info) === 'suspended') await this.#guest.machine.start(info, signal);
+      await this.#guest.endSync(signal);
       this.#guest.disconnect();
       await this.#guest.machine.stop(options.progress, signal);
     });
@@ -112,6 +118,7 @@ export class VmEnvironment implements Environment {
       const info = await this.#guest.machine.info(signal);
       if (!info || stateOf(info) !== 'running') return;
       options.progress.step(l10n.t('Suspending the virtual machine'));
+      await this.#guest.endSync(signal);
       this.#guest.disconnect();
       await this.#guest.machine.suspend(signal);
     });

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as l10n from '@vscode/l10n';
-import type { Disposable } from '../../base/disposable.ts';
+import { withDeadline } from '../../base/abort.ts';
 import { SwitchyardError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Runner } from '../../base/process.ts';
@@ -15,7 +15,8 @@ import { run } from '../../connections/run.ts';
 import type { SshConnection } from '../../connections/sshConnection.ts';
 import type { DevcontainerCli } from '../../engines/devcontainerCli.ts';
 import type { DockerEngine } from '../../engines/docker.ts';
-import type { CarryReport, WorkspaceCarrier } from '../../sync/carrier.ts';
+import type { CarryReport } from '../../sync/carrier.ts';
+import type { LiveSync } from '../../sync/liveSync.ts';
 import type { OpenResult } from '../environment.ts';
 import { FileHookMarkers } from '../hooks/markers.ts';
 import { hookPlan, parseHook } from '../hooks/plan.ts';
@@ -37,13 +38,13 @@ export interface VmServices {
   readonly docker: DockerEngine;
   readonly devcontainer: DevcontainerCli;
   readonly boxes: BoxStore;
-  /** Carries a project's workspace into its VM. */
-  readonly carrierFor: (
-    project: Project,
-    settings: SwitchyardSettings,
-  ) => WorkspaceCarrier & Partial<Disposable>;
+  /** Makes what keeps a project's workspace and its VM the same; `rules` are read at each beginning. */
+  readonly syncFor: (project: Project, rules: () => SwitchyardSettings['sync']) => LiveSync;
   readonly timeouts: MachineTimeouts;
 }
+
+/** Bound on sending the last changes of the workspace before the machine goes, in milliseconds. */
+const lastChangesMs = 20_000;
 
 /** Bound on tidying up after something that was cancelled or failed, in milliseconds. */
 const tidyMs = 180_000;
@@ -60,7 +61,10 @@ export class VmGuest {
   /** A failed hook of the present run. */
   #hookProblem: SwitchyardError | undefined;
   #connection: SshConnection | undefined;
-  #carrier: ReturnType<VmServices['carrierFor']> | undefined;
+  readonly sync: LiveSync;
+  #rules: SwitchyardSettings['sync'] = { ignore: [], protect: [] };
+  /** The connection that hooks were run for as an attachment, and the attachment's id. */
+  #attachment: { readonly connection: Connection; readonly id: string } | undefined;
 
   constructor(
     project: Project,
@@ -69,6 +73,7 @@ export class VmGuest {
   ) {
     this.#project = project;
     this.#services = services;
+    this.sync = services.syncFor(project, () => this.#rules);
     this.#onCreating = events.onCreating;
     this.#onDisconnected = events.onDisconnected;
     const folder = path.join(project.storage, 'vm');
@@ -248,7 +253,7 @@ export class VmGuest {
           create: record.guestId,
           // A resumed machine goes on where it was: nothing starts anew in it.
           start: start?.how === 'resume' || !start ? await this.#lastStart(record) : randomUUID(),
-          attach: randomUUID(),
+          attach: this.#attachmentOf(connection),
         },
         cwd: record.workspaceFolder,
       },
@@ -304,8 +309,8 @@ export class VmGuest {
     progress: Progress,
     signal: AbortSignal,
   ): Promise<CarryReport> {
-    this.#carrier ??= this.#services.carrierFor(this.#project, settings);
-    return this.#carrier.carry(
+    this.#rules = settings.sync;
+    return this.sync.attach(
       { connection, guestFolder: record.workspaceFolder, guestId: record.guestId },
       progress,
       signal,
@@ -390,9 +395,20 @@ export class VmGuest {
     });
   }
 
+  /** Sends the last changes while the machine still runs, for a bounded time; the rest goes next time. */
+  async endSync(signal: AbortSignal): Promise<void> {
+    await this.sync.detach(withDeadline(signal, lastChangesMs));
+  }
+
+  /** A terminal more is no new attachment: the same connection is the same one. */
+  #attachmentOf(connection: Connection): string {
+    if (this.#attachment?.connection !== connection) this.#attachment = { connection, id: randomUUID() };
+    return this.#attachment.id;
+  }
+
   dispose(): void {
     this.disconnect();
-    this.#carrier?.dispose?.();
+    this.sync.dispose();
   }
 
   disconnect(): void {

@@ -32,7 +32,7 @@ const listenAgainMs = 5_000;
 
 export interface VmProviderOptions extends Pick<
   VmServices,
-  'runner' | 'log' | 'docker' | 'devcontainer' | 'carrierFor'
+  'runner' | 'log' | 'docker' | 'devcontainer' | 'syncFor'
 > {
   /** The extension's storage, which also holds the projects' own folders. */
   readonly storage: string;

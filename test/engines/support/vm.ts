@@ -54,11 +54,16 @@ export async function vmLab(
     docker,
     devcontainer,
     storage,
-    carrierFor: (project, settings) =>
+    syncFor: (project, rules) =>
       new WorkspaceSync({
         hostFolder: project.folder,
         stateFolder: path.join(project.storage, 'sync-vm'),
-        ...settings.sync,
+        get ignore() {
+          return rules().ignore;
+        },
+        get protect() {
+          return rules().protect;
+        },
         log,
       }),
     ...(options.timeouts ? { timeouts: options.timeouts } : {}),

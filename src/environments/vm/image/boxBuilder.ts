@@ -61,12 +61,12 @@ export class BoxBuilder {
     const onLine = (line: string): void => progress.line(line);
     const family = familyOf(await this.#distribution(image, signal), image);
     await this.#ensureBuilder(progress, signal);
-    progress.step(l10n.t('Adding a system to the image'));
+    progress.step(l10n.t('Adding a kernel'));
     const system = { image, script: family.systemScript, input: false, scratch: [] };
     await withBuildContainer(this.#docker, system, signal, async (layer) => {
       const what = l10n.t('The packages that a virtual machine needs could not be added to the image.');
       await runStep(layer, { what, onLine, signal, timeoutMs: stepMs });
-      progress.step(l10n.t('Writing the disk of the virtual machine'));
+      progress.step(l10n.t('Writing the disk'));
       await this.#assemble(layer, boxFile, keys, onLine, signal);
     });
   }
