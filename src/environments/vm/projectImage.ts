@@ -13,6 +13,8 @@ import type { ImageConfig } from './guestSetup.ts';
 /** The project's image, with its features, as the engine has it. */
 export interface ProjectImage {
   readonly id: string;
+  /** Ids of the layers of its file system, in order. */
+  readonly layers: readonly string[];
   readonly config: ImageConfig;
   readonly configuration: ReadConfigurationResult;
 }
@@ -61,6 +63,7 @@ export async function buildProjectImage(
   );
   return {
     id: image.Id,
+    layers: image.RootFS.Layers ?? [image.Id],
     // The engine's answer may lack what the image does not say, whatever the types tell.
     config: {
       env: (image.Config as Partial<typeof image.Config> | undefined)?.Env ?? [],

@@ -117,22 +117,18 @@ export class VmGuest {
   /** Makes it anew from the config as it is now. */
   async rebuild(progress: Progress, signal: AbortSignal): Promise<OpenResult> {
     const settings = await this.settings();
-    const old = await this.record.read();
     // The image first: while it does not build, the machine that works stays.
     const prepared = await this.#prepare(settings, progress, signal);
     progress.step(l10n.t('Removing the old virtual machine'));
     await this.#remove(progress, signal);
-    if (old && old.boxKey !== prepared.box.key) {
-      await this.#services.boxes.release(old.boxKey, this.#project.id, signal);
-    }
+    await this.#services.boxes.release(this.#project.id, prepared.box.key, signal);
     return this.#create(settings, prepared, progress, signal);
   }
 
   /** Removes the machine, and its box where nobody else uses it. */
   async destroy(progress: Progress, signal: AbortSignal): Promise<void> {
-    const record = await this.record.read();
     await this.#remove(progress, signal);
-    if (record) await this.#services.boxes.release(record.boxKey, this.#project.id, signal);
+    await this.#services.boxes.release(this.#project.id, undefined, signal);
   }
 
   /** Everything that a new machine needs before there is one: acceleration, image, box. */
@@ -143,7 +139,7 @@ export class VmGuest {
     const image = await buildProjectImage(this.#project, this.#services, { progress, signal });
     const merged = image.configuration.mergedConfiguration;
     await this.#initialize(merged as Readonly<Record<string, unknown>>, progress, signal);
-    const { box, cached } = await this.#services.boxes.ensure(image.id, this.#project.id, {
+    const { box, cached } = await this.#services.boxes.ensure(image.id, image.layers, this.#project.id, {
       progress,
       signal,
     });

@@ -66,17 +66,21 @@ export class BoxStore {
   }
 
   /**
-   * The box of an image for a project, built if there is none yet.
+   * The box of an image for a project, built if there is none yet. Its key is the image's file system:
+   * what else an image says (ENV, user, labels) a machine gets when it is made, so a changed hook builds
+   * no new box.
    * @param image id of an image that the engine has
+   * @param layers ids of the layers of its file system, in order
    * @returns the box, and whether it was there already
    * @throws SwitchyardError
    */
   async ensure(
     image: string,
+    layers: readonly string[],
     user: string,
     options: { readonly progress: Progress; readonly signal: AbortSignal },
   ): Promise<{ box: Box; cached: boolean }> {
-    const key = contentKey(image, recipeKey);
+    const key = contentKey(recipeKey, ...layers);
     let box = await this.find(key);
     const cached = box !== undefined;
     while (!box) {
@@ -127,15 +131,18 @@ export class BoxStore {
     }
   }
 
-  /** A project no longer uses a box; it is removed where nobody else does. */
-  async release(key: string, user: string, signal: AbortSignal): Promise<void> {
-    const users = path.join(this.#folder, key, 'users');
-    await rm(path.join(users, user), { force: true });
-    const left = await readdir(users).catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      return [];
-    });
-    if (left.length === 0 && !this.#building.has(key)) await this.#remove(key, signal);
+  /**
+   * A project no longer uses any box but `keep`. Those that nobody uses any more are removed, also where
+   * an attempt that was cancelled left them.
+   */
+  async release(user: string, keep: string | undefined, signal: AbortSignal): Promise<void> {
+    for (const key of await namesIn(this.#folder)) {
+      if (key === keep || key.startsWith('.')) continue;
+      const users = path.join(this.#folder, key, 'users');
+      if (!(await namesIn(users)).includes(user)) continue;
+      await rm(path.join(users, user), { force: true });
+      if ((await namesIn(users)).length === 0 && !this.#building.has(key)) await this.#remove(key, signal);
+    }
   }
 
   async #build(
@@ -253,6 +260,16 @@ export class BoxStore {
 
 function boxName(key: string): string {
   return `switchyard/${key}`;
+}
+
+/** Nothing where the folder is not there. */
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return [];
+  }
 }
 
 async function exists(file: string): Promise<boolean> {

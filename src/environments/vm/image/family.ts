@@ -16,6 +16,7 @@ export interface Family {
   readonly systemScript: string;
 }
 
+// python3 runs the agent of the workspace sync.
 const debian: Family = {
   name: 'debian',
   systemScript: String.raw`
@@ -24,7 +25,7 @@ export DEBIAN_FRONTEND=noninteractive
 had=$(ls /var/lib/apt/lists 2>/dev/null | head -n 1)
 apt-get update
 apt-get install -y --no-install-recommends \
-  systemd-sysv dbus udev openssh-server sudo iproute2 netbase kmod e2fsprogs fdisk util-linux
+  systemd-sysv dbus udev openssh-server sudo iproute2 netbase kmod e2fsprogs fdisk util-linux python3
 apt-get clean
 [ -n "$had" ] || rm -rf /var/lib/apt/lists/*
 rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub
