@@ -67,6 +67,7 @@ export interface MergedConfiguration {
   readonly appPort?: unknown;
   readonly overrideCommand?: boolean;
   readonly shutdownAction?: string;
+  readonly hostRequirements?: Readonly<Record<string, unknown>>;
 }
 
 export interface ReadConfigurationResult {
@@ -112,16 +113,15 @@ export function readConfigurationCommand(
   };
 }
 
-/** `build`: the project's image with its features, under a name of ours. Answers the names it got. */
+/** `build`: the project's image with its features, under this name or the CLI's own. Answers its names. */
 export function buildCommand(
   programs: DevcontainerPrograms,
   target: DevcontainerTarget,
-  options: { readonly imageName: string; readonly noCache?: boolean },
+  options: { readonly imageName: string | undefined; readonly noCache?: boolean },
 ): Command<readonly string[]> {
   return {
     ...call(programs, target, 'build', [
-      '--image-name',
-      options.imageName,
+      ...(options.imageName === undefined ? [] : ['--image-name', options.imageName]),
       ...(options.noCache ? ['--no-cache'] : []),
     ]),
     timeoutMs: 120 * minute,
@@ -184,7 +184,7 @@ export class DevcontainerCli {
   /** @throws SwitchyardError `image.buildFailed`, `image.unavailable`, `disk.full`, … */
   async build(
     target: DevcontainerTarget,
-    options: CallOptions & { readonly imageName: string; readonly noCache?: boolean },
+    options: CallOptions & { readonly imageName: string | undefined; readonly noCache?: boolean },
   ): Promise<readonly string[]> {
     return orThrow(await this.#run(buildCommand(this.#programs, target, options), target, options));
   }

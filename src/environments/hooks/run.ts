@@ -53,7 +53,7 @@ export async function runDueHooks(
     const occasion = run.occasions[occasionOf(hook)];
     const marker = before.get(hook);
     if (marker?.occasion === occasion) {
-      if (marker.failed) return failure(run.kind, marker.failed.what, marker.failed.why);
+      if (marker.failed) return hookFailure(run.kind, marker.failed.what, marker.failed.why);
       continue;
     }
     const problem = await runHook(run, hook, progress, signal);
@@ -119,7 +119,7 @@ async function runStep(
     const name = step.name === undefined ? hook : `${hook} (${step.name})`;
     const how =
       code === undefined ? l10n.t('was ended by {0}', endedBy ?? '') : l10n.t('exited with {0}', code);
-    return failure(
+    return hookFailure(
       run.kind,
       l10n.t('{0} failed.', name),
       l10n.t('"{0}" {1}: {2}', step.text, how, lastLines(output, 1) || l10n.t('it printed nothing.')),
@@ -137,7 +137,8 @@ async function readLines(stream: Readable, onLine: (line: string) => void): Prom
   await once(lines, 'close');
 }
 
-function failure(kind: GuestKind, what: string, why: string, detail?: string): SwitchyardError {
+/** What a failed hook says to the person. */
+export function hookFailure(kind: GuestKind, what: string, why: string, detail?: string): SwitchyardError {
   return new SwitchyardError({
     code: 'hook.failed',
     what,

@@ -1,0 +1,379 @@
+import path from 'node:path';
+import * as l10n from '@vscode/l10n';
+import type { ContainerInspectInfo } from 'dockerode';
+import { toSwitchyardError } from '../../base/errors.ts';
+import { Emitter } from '../../base/event.ts';
+import { configFingerprint } from '../../config/fingerprint.ts';
+import type { Project } from '../../config/project.ts';
+import { readSwitchyardConfig } from '../../config/read.ts';
+import type { SwitchyardSettings } from '../../config/settings.ts';
+import type { Connection } from '../../connections/connection.ts';
+import type { UpResult } from '../../engines/devcontainerCli.ts';
+import type { CarryReport } from '../../sync/carrier.ts';
+import { SyncLock } from '../../sync/lock.ts';
+import type {
+  Environment,
+  EnvironmentDetails,
+  EnvironmentState,
+  EnvironmentStatus,
+  OpenResult,
+  OperationOptions,
+  Usage,
+} from '../environment.ts';
+import { OperationQueue } from '../operationQueue.ts';
+import { hasDrifted, isSameStatus, notRunning, statusOf } from './containerStatus.ts';
+import type { ContainerControl } from './control.ts';
+import { noConfig, type ContainerCreator } from './creation.ts';
+import { detailsOf, type EngineInfo } from './details.ts';
+import { imageCreatedAt, removeBuiltImages } from './images.ts';
+import { findContainer, stateOf } from './lookup.ts';
+import { RecordStore, type ContainerRecord } from './record.ts';
+import { ContainerSampler } from './sampler.ts';
+import { ContainerSession, type SessionParts } from './session.ts';
+
+/** How long to wait for another window that works on the same container, in milliseconds. */
+const otherWindowMs = 60 * 60_000;
+
+export interface ContainerParts extends SessionParts {
+  readonly creator: ContainerCreator;
+  readonly control: ContainerControl;
+  /** Called once, at the end of the environment. */
+  readonly onDispose: () => void;
+}
+
+type Start = NonNullable<OpenResult['start']>;
+
+/** The container of one project. */
+export class ContainerEnvironment implements Environment {
+  readonly kind = 'container';
+  readonly project: Project;
+  readonly #parts: ContainerParts;
+  readonly #records: RecordStore;
+  readonly #session: ContainerSession;
+  readonly #sampler: ContainerSampler;
+  readonly #queue = new OperationQueue();
+  readonly #end = new AbortController();
+  readonly #changed = new Emitter<EnvironmentStatus>();
+  readonly onDidChangeStatus = this.#changed.event;
+  #status = statusOf('unknown');
+  /** Set while an operation of ours is under way: the engine's state is then no news. */
+  #underWay: EnvironmentState | undefined;
+  #container: ContainerInspectInfo | undefined;
+
+  constructor(project: Project, parts: ContainerParts) {
+    this.project = project;
+    this.#parts = parts;
+    this.#records = new RecordStore(path.join(project.storage, 'container.json'), parts.log);
+    this.#session = new ContainerSession(project, parts, this.#records);
+    this.#sampler = new ContainerSampler(parts.engine, parts.log);
+  }
+
+  get status(): EnvironmentStatus {
+    return this.#status;
+  }
+
+  async refresh(signal: AbortSignal): Promise<EnvironmentStatus> {
+    try {
+      await this.#look(signal);
+    } catch (error) {
+      if (signal.aborted) return this.#status;
+      const problem = toSwitchyardError(error, l10n.t('The container cannot be looked up.'));
+      this.#set(statusOf('unavailable', { problem }));
+    }
+    return this.#status;
+  }
+
+  async open(options: OperationOptions): Promise<OpenResult> {
+    return this.#operate(
+      l10n.t('"{0}" could not be opened in a container.', this.project.name),
+      options,
+      (inner) => this.#open(inner),
+    );
+  }
+
+  async connect(signal: AbortSignal): Promise<Connection> {
+    const container = await this.#look(signal);
+    const record = container && (await this.#records.read(container.Id));
+    if (container?.State.Status !== 'running' || !record) throw notRunning(this.project);
+    return this.#session.connect(record);
+  }
+
+  async syncNow(options: OperationOptions): Promise<CarryReport | undefined> {
+    return this.#operate(l10n.t('The workspace could not be synced.'), options, async (inner) => {
+      const settings = await this.#settings();
+      if (settings.container.workspace === 'mount') return undefined;
+      const container = await this.#look(inner.signal);
+      const record = container && (await this.#records.read(container.Id));
+      if (container?.State.Status !== 'running' || !record) throw notRunning(this.project);
+      return this.#session.carry(record, inner);
+    });
+  }
+
+  async stop(options: OperationOptions): Promise<void> {
+    const what = l10n.t('The container of "{0}" could not be stopped.', this.project.name);
+    await this.#operate(what, options, (inner) =>
+      this.#change('stopping', inner, async (container) => {
+        inner.progress.step(l10n.t('Stopping the container'));
+        await this.#parts.control.stop(container.Id, inner.signal);
+      }),
+    );
+  }
+
+  async suspend(options: OperationOptions): Promise<void> {
+    const what = l10n.t('The container of "{0}" could not be paused.', this.project.name);
+    await this.#operate(what, options, (inner) =>
+      this.#change('stopping', inner, async (container) => {
+        inner.progress.step(l10n.t('Pausing the container'));
+        if (container.State.Running) await this.#parts.control.pause(container.Id, inner.signal);
+      }),
+    );
+  }
+
+  async rebuild(options: OperationOptions): Promise<OpenResult> {
+    const what = l10n.t('The container of "{0}" could not be rebuilt.', this.project.name);
+    return this.#operate(what, options, async (inner) => {
+      const settings = await this.#settings();
+      return this.#locked(inner, async () => {
+        const began = new Date();
+        const old = await this.#look(inner.signal);
+        await this.#parts.creator.build(this.project, settings, inner);
+        const opened = await this.#create(settings, inner, began, old !== undefined);
+        if (old && old.Image !== this.#container?.Image) {
+          await removeBuiltImages(this.#parts.engine, old, inner.signal);
+        }
+        return opened;
+      });
+    });
+  }
+
+  async destroy(options: OperationOptions): Promise<void> {
+    const what = l10n.t('The container of "{0}" could not be destroyed.', this.project.name);
+    await this.#operate(what, options, (inner) =>
+      this.#change('stopping', inner, async (container) => {
+        inner.progress.step(l10n.t('Removing the container'));
+        await this.#parts.control.remove(container.Id, inner.signal);
+        await this.#records.clear();
+        await removeBuiltImages(this.#parts.engine, container, inner.signal);
+      }),
+    );
+  }
+
+  async leave(options: OperationOptions): Promise<void> {
+    const { onLeave } = (await this.#settings()).container;
+    if (onLeave === 'stop') await this.stop(options);
+    if (onLeave === 'pause') await this.suspend(options);
+  }
+
+  async details(signal: AbortSignal): Promise<EnvironmentDetails> {
+    const settings = await this.#settings();
+    const container = await findContainer(this.#parts.engine, this.project, signal);
+    const record = container && (await this.#records.read(container.Id));
+    const info = await this.#parts.engine.ask(
+      l10n.t('Docker could not be asked about itself.'),
+      (docker) => docker.info() as Promise<EngineInfo>,
+      { signal },
+    );
+    return detailsOf({
+      container,
+      info,
+      merged: record?.merged,
+      workspaceMode: settings.container.workspace,
+      workspaceFolder: record?.workspaceFolder,
+    });
+  }
+
+  async usage(signal: AbortSignal): Promise<Usage | undefined> {
+    if (this.#status.state !== 'running' || !this.#container) return undefined;
+    return this.#sampler.sample(this.#container, signal, this.#end.signal);
+  }
+
+  dispose(): void {
+    this.#end.abort(new DOMException('The environment is no longer in use.', 'AbortError'));
+    this.#queue.dispose();
+    this.#session.disconnect();
+    this.#changed.dispose();
+    this.#parts.onDispose();
+  }
+
+  async #open(options: OperationOptions): Promise<OpenResult> {
+    const settings = await this.#settings();
+    const container = await this.#look(options.signal);
+    const record = container && (await this.#records.read(container.Id));
+    // The hot path: nothing but the engine, and no lock, because nothing is changed.
+    if (container?.State.Status === 'running' && record) {
+      const opened = await this.#enter(container, record, settings, undefined, options);
+      if (opened.problem) await this.refresh(options.signal);
+      return opened;
+    }
+    return this.#locked(options, () => this.#bringUp(settings, options));
+  }
+
+  /** With the lock held: whatever there is becomes a running container that is entered. */
+  async #bringUp(settings: SwitchyardSettings, options: OperationOptions): Promise<OpenResult> {
+    if (await this.#records.wasInterrupted()) {
+      await this.#parts.creator.removeUnfinished(this.project, options.signal);
+      await this.#records.clear();
+    }
+    const found = await this.#look(options.signal);
+    if (!found) return this.#create(settings, options, new Date(), false);
+    const how = found.State.Status === 'running' ? undefined : found.State.Paused ? 'resume' : 'start';
+    const start: Start | undefined = how && { how, warmCache: true };
+    let record = await this.#records.read(found.Id);
+    if (how) {
+      this.#doing('starting');
+      options.progress.step(l10n.t('Starting the container'));
+      if (how === 'resume') await this.#parts.control.unpause(found.Id, options.signal);
+      else if (record && record.merged.initializeCommand === undefined) {
+        await this.#parts.control.start(found.Id, options.signal);
+      } else {
+        // It runs the hook on the host, and starts other services where there are any.
+        await this.#parts.creator.up(this.project, settings, options);
+      }
+    }
+    const running = await this.#look(options.signal);
+    if (!running) throw notRunning(this.project);
+    if (!record) {
+      // Another tool made it, and ran the hooks of its creation.
+      options.progress.step(l10n.t('Reading the configuration'));
+      record = await this.#remember(
+        await this.#parts.creator.adopt(this.project, settings, running, options),
+      );
+      await this.#session.markDone(running, how === undefined ? ['create', 'start'] : ['create']);
+    }
+    return this.#enter(running, record, settings, start, options);
+  }
+
+  async #create(
+    settings: SwitchyardSettings,
+    options: OperationOptions,
+    began: Date,
+    replace: boolean,
+  ): Promise<OpenResult> {
+    const { creator, engine, control } = this.#parts;
+    this.#doing('creating');
+    this.#session.disconnect();
+    await this.#records.beginCreation();
+    const result = await creator.up(this.project, settings, { ...options, replace });
+    try {
+      const record = await this.#remember(result);
+      const container = await this.#look(options.signal);
+      if (!container) throw notRunning(this.project);
+      const warmCache = (await imageCreatedAt(engine, container, options.signal)) < began;
+      return await this.#enter(container, record, settings, { how: 'create', warmCache }, options);
+    } catch (error) {
+      // Without its first hooks it is half-made. A hook that fails by itself is no error here.
+      await control.remove(result.containerId, AbortSignal.timeout(60_000));
+      await this.#records.clear();
+      throw error;
+    }
+  }
+
+  async #enter(
+    container: ContainerInspectInfo,
+    record: ContainerRecord,
+    settings: SwitchyardSettings,
+    start: Start | undefined,
+    options: OperationOptions,
+  ): Promise<OpenResult> {
+    return this.#session.enter(container, record, settings.container.workspace, start, options);
+  }
+
+  async #remember(result: UpResult): Promise<ContainerRecord> {
+    const { configFile } = this.project;
+    const record: ContainerRecord = {
+      containerId: result.containerId,
+      fingerprint: configFile === undefined ? '' : await configFingerprint(configFile),
+      remoteUser: result.remoteUser,
+      workspaceFolder: result.remoteWorkspaceFolder,
+      merged: result.mergedConfiguration,
+      userEnv: {},
+      access: undefined,
+    };
+    await this.#records.write(record);
+    return record;
+  }
+
+  /** Stop, pause, remove: nothing to do where there is no container. */
+  async #change(
+    state: EnvironmentState,
+    options: OperationOptions,
+    work: (container: ContainerInspectInfo) => Promise<void>,
+  ): Promise<void> {
+    await this.#locked(options, async () => {
+      const container = await this.#look(options.signal);
+      if (!container) return;
+      this.#doing(state);
+      await work(container);
+    });
+  }
+
+  async #settings(): Promise<SwitchyardSettings> {
+    if (this.project.configFile === undefined) throw noConfig(this.project);
+    return (await readSwitchyardConfig(this.project.configFile)).settings;
+  }
+
+  /** Runs an operation in its turn; afterwards the status is what the engine says, however it went. */
+  async #operate<T>(
+    what: string,
+    options: OperationOptions,
+    work: (options: OperationOptions) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await this.#queue.run(async (signal) => {
+        try {
+          return await work({ progress: options.progress, signal });
+        } finally {
+          // What changed nothing needs no second look.
+          if (this.#underWay) {
+            this.#underWay = undefined;
+            await this.refresh(this.#end.signal);
+          }
+        }
+      }, options.signal);
+    } catch (error) {
+      throw toSwitchyardError(error, what);
+    }
+  }
+
+  /** Only one window at a time changes the container. */
+  async #locked<T>(options: OperationOptions, work: () => Promise<T>): Promise<T> {
+    const file = path.join(this.project.storage, 'container.lock');
+    const lock = await SyncLock.acquire(file, options.signal, otherWindowMs);
+    try {
+      return await work();
+    } finally {
+      await lock.release();
+    }
+  }
+
+  /** Asks the engine, and sets the status unless an operation of ours is under way. */
+  async #look(signal: AbortSignal): Promise<ContainerInspectInfo | undefined> {
+    const container = await findContainer(this.#parts.engine, this.project, signal);
+    this.#container = container;
+    if (container?.State.Status !== 'running') this.#session.disconnect();
+    if (!container) {
+      this.#set(statusOf('absent'));
+      return undefined;
+    }
+    this.#set(
+      statusOf(stateOf(container.State.Status), {
+        startedAt: container.State.Running ? new Date(container.State.StartedAt) : undefined,
+        problem: await this.#session.failedHook(container),
+        drifted: await hasDrifted(this.project, await this.#records.read(container.Id)),
+      }),
+    );
+    return container;
+  }
+
+  #doing(state: EnvironmentState): void {
+    this.#underWay = state;
+    this.#set(statusOf(state));
+  }
+
+  #set(status: EnvironmentStatus): void {
+    if (this.#underWay && status.state !== this.#underWay) return;
+    if (isSameStatus(status, this.#status)) return;
+    this.#status = status;
+    this.#changed.fire(status);
+  }
+}

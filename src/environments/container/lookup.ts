@@ -1,0 +1,73 @@
+import * as l10n from '@vscode/l10n';
+import type { ContainerInspectInfo } from 'dockerode';
+import type { Project } from '../../config/project.ts';
+import type { DockerEngine } from '../../engines/docker.ts';
+import { statusOf } from '../../engines/dockerErrors.ts';
+import type { EnvironmentState } from '../environment.ts';
+
+/** The labels by which the reference implementation finds a project's container again, and so do we. */
+export const folderLabel = 'devcontainer.local_folder';
+export const configLabel = 'devcontainer.config_file';
+
+/**
+ * The project's container; where several carry its labels, one that runs before one that does not, then
+ * the newest. Undefined where there is none.
+ * @throws SwitchyardError
+ */
+export async function findContainer(
+  engine: DockerEngine,
+  project: Project,
+  signal: AbortSignal,
+): Promise<ContainerInspectInfo | undefined> {
+  return engine.ask(
+    l10n.t('The container of "{0}" could not be looked up.', project.name),
+    async (docker, bound) => {
+      const listed = await docker.listContainers({
+        all: true,
+        filters: JSON.stringify({ label: labelsOf(project) }),
+        abortSignal: bound,
+      });
+      const [first] = listed.sort(
+        (one, other) =>
+          Number(other.State === 'running') - Number(one.State === 'running') || other.Created - one.Created,
+      );
+      if (!first) return undefined;
+      try {
+        return await docker.getContainer(first.Id).inspect({ abortSignal: bound });
+      } catch (error) {
+        // Removed between the two questions.
+        if (statusOf(error) === 404) return undefined;
+        throw error;
+      }
+    },
+    { signal },
+  );
+}
+
+/** Filters of the engine's API that only this project's containers pass. */
+export function labelsOf(project: Project): string[] {
+  return [
+    `${folderLabel}=${project.folder}`,
+    ...(project.configFile === undefined ? [] : [`${configLabel}=${project.configFile}`]),
+  ];
+}
+
+/**
+ * @param status of a container, as the API names it
+ * @see https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerInspect
+ */
+export function stateOf(status: string): EnvironmentState {
+  switch (status) {
+    case 'running':
+      return 'running';
+    case 'paused':
+      return 'suspended';
+    case 'restarting':
+      return 'starting';
+    case 'removing':
+      return 'stopping';
+    default:
+      // created, exited, dead
+      return 'stopped';
+  }
+}

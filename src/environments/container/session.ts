@@ -1,0 +1,185 @@
+import { randomUUID } from 'node:crypto';
+import path from 'node:path';
+import type { ContainerInspectInfo } from 'dockerode';
+import type { SwitchyardError } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Runner } from '../../base/process.ts';
+import type { Project } from '../../config/project.ts';
+import type { WorkspaceMode } from '../../config/settings.ts';
+import { DockerConnection } from '../../connections/dockerConnection.ts';
+import { runInContainer } from '../../connections/dockerRun.ts';
+import type { DockerEngine } from '../../engines/docker.ts';
+import type { CarryReport, WorkspaceCarrier } from '../../sync/carrier.ts';
+import type { OpenResult, OperationOptions } from '../environment.ts';
+import { FileHookMarkers } from '../hooks/markers.ts';
+import { hookNames, hookPlan, occasionOf, type HookOccasion } from '../hooks/plan.ts';
+import { hookFailure, runDueHooks } from '../hooks/run.ts';
+import { probeUserEnv } from '../userEnv.ts';
+import type { ContainerRecord, RecordStore } from './record.ts';
+import { grantAccess } from './workspaceAccess.ts';
+
+export interface SessionParts {
+  readonly engine: DockerEngine;
+  readonly runner: Runner;
+  readonly log: Logger;
+  /** Carries a workspace that is not mounted. */
+  readonly carrierFor: (project: Project) => WorkspaceCarrier;
+}
+
+interface Live {
+  readonly connection: DockerConnection;
+  readonly key: string;
+  /** Which attachment this is: hooks that are due at each are due with a new one. */
+  readonly attached: string;
+}
+
+/** Everything that happens inside the project's running container. */
+export class ContainerSession {
+  readonly #project: Project;
+  readonly #parts: SessionParts;
+  readonly #records: RecordStore;
+  readonly #markers: FileHookMarkers;
+  #carrier: WorkspaceCarrier | undefined;
+  #live: Live | undefined;
+
+  constructor(project: Project, parts: SessionParts, records: RecordStore) {
+    this.#project = project;
+    this.#parts = parts;
+    this.#records = records;
+    this.#markers = new FileHookMarkers(path.join(project.storage, 'container-hooks.json'), parts.log);
+  }
+
+  /** From a running container to one that is ready: workspace, connection, the hooks that are due. */
+  async enter(
+    container: ContainerInspectInfo,
+    known: ContainerRecord,
+    mode: WorkspaceMode,
+    start: OpenResult['start'],
+    options: OperationOptions,
+  ): Promise<OpenResult> {
+    const { signal, progress } = options;
+    let record = known;
+    if (mode === 'mount') {
+      if (start && start.how !== 'resume') record = await this.#grantAccess(record, options);
+    } else if (start?.how === 'create') {
+      await this.#makeFolder(record, signal);
+    }
+    const carried = mode === 'mount' ? undefined : await this.carry(record, options);
+    if (start?.how === 'create') record = await this.#probe(record, signal);
+    const connection = this.connect(record);
+    const problem = await runDueHooks(
+      {
+        connection,
+        kind: 'container',
+        plan: hookPlan(record.merged as Readonly<Record<string, unknown>>),
+        markers: this.#markers,
+        occasions: this.#occasions(container),
+        cwd: record.workspaceFolder,
+      },
+      progress,
+      signal,
+    );
+    return { connection, start, workspaceFolder: record.workspaceFolder, carried, problem };
+  }
+
+  /** The one connection to the container on record; one to another container or environment is ended. */
+  connect(record: ContainerRecord): DockerConnection {
+    const { containerId, remoteUser, userEnv, merged } = record;
+    const key = JSON.stringify([containerId, remoteUser, userEnv, merged.remoteEnv]);
+    const live = this.#live?.connection.isClosed ? undefined : this.#live;
+    if (live?.key === key) return live.connection;
+    this.#live?.connection.dispose();
+    const remoteEnv = Object.entries(merged.remoteEnv ?? {}).filter(
+      (entry): entry is [string, string] => entry[1] !== null,
+    );
+    const connection = new DockerConnection(
+      this.#parts.engine,
+      {
+        containerId,
+        user: remoteUser,
+        env: { ...userEnv, ...Object.fromEntries(remoteEnv) },
+        cwd: record.workspaceFolder,
+      },
+      this.#parts.log,
+    );
+    this.#live = { connection, key, attached: live?.attached ?? randomUUID() };
+    return connection;
+  }
+
+  disconnect(): void {
+    this.#live?.connection.dispose();
+    this.#live = undefined;
+  }
+
+  /** Brings a workspace that is not mounted across, in both directions. */
+  async carry(record: ContainerRecord, { progress, signal }: OperationOptions): Promise<CarryReport> {
+    this.#carrier ??= this.#parts.carrierFor(this.#project);
+    const request = {
+      connection: this.connect(record),
+      guestFolder: record.workspaceFolder,
+      guestId: record.containerId,
+    };
+    return this.#carrier.carry(request, progress, signal);
+  }
+
+  /** Writes down that another tool ran the hooks of these occasions. */
+  async markDone(container: ContainerInspectInfo, done: readonly HookOccasion[]): Promise<void> {
+    const occasions = this.#occasions(container);
+    for (const hook of hookNames) {
+      const occasion = occasionOf(hook);
+      if (done.includes(occasion)) await this.#markers.write(hook, { occasion: occasions[occasion] });
+    }
+  }
+
+  /** What a hook of this creation, this start or this attachment left behind. */
+  async failedHook(container: ContainerInspectInfo): Promise<SwitchyardError | undefined> {
+    const occasions = this.#occasions(container);
+    for (const [hook, { occasion, failed }] of await this.#markers.read()) {
+      if (failed && occasion === occasions[occasionOf(hook)]) {
+        return hookFailure('container', failed.what, failed.why);
+      }
+    }
+    return undefined;
+  }
+
+  async #grantAccess(
+    record: ContainerRecord,
+    { progress, signal }: OperationOptions,
+  ): Promise<ContainerRecord> {
+    const { engine, runner, log } = this.#parts;
+    const { containerId, remoteUser, workspaceFolder, access: before } = record;
+    const access = await grantAccess(
+      { containerId, remoteUser, workspaceFolder, hostFolder: this.#project.folder, before },
+      { engine, runner, log, progress },
+      signal,
+    );
+    return access === before ? record : this.#save({ ...record, access });
+  }
+
+  /** A workspace that is not mounted gets a folder of the remote user's own. */
+  async #makeFolder(record: ContainerRecord, signal: AbortSignal): Promise<void> {
+    const { containerId, remoteUser, workspaceFolder } = record;
+    const script = 'mkdir -p -- "$1" && chown "$2" "$1"';
+    const argv = ['/bin/sh', '-c', script, 'sh', workspaceFolder, remoteUser];
+    await runInContainer(this.#parts.engine, containerId, { argv, user: '0' }, signal);
+  }
+
+  async #probe(record: ContainerRecord, signal: AbortSignal): Promise<ContainerRecord> {
+    const probe = record.merged.userEnvProbe ?? 'loginInteractiveShell';
+    const userEnv = await probeUserEnv(this.connect(record), probe, this.#parts.log, signal);
+    return this.#save({ ...record, userEnv });
+  }
+
+  async #save(record: ContainerRecord): Promise<ContainerRecord> {
+    await this.#records.write(record);
+    return record;
+  }
+
+  #occasions(container: ContainerInspectInfo): Readonly<Record<HookOccasion, string>> {
+    return {
+      create: container.Id,
+      start: `${container.Id} ${container.State.StartedAt}`,
+      attach: this.#live?.attached ?? '',
+    };
+  }
+}
