@@ -39,7 +39,7 @@ async function copyDevContainersCli() {
 /** The sync's agents are fed to an interpreter in the guest as they are. */
 async function copyAgents() {
   await mkdir('dist/sync', { recursive: true });
-  await cp('src/sync/guest/agent.py', 'dist/sync/agent.py');
+  for (const agent of ['agent.py', 'agent.pl']) await cp(`src/sync/guest/${agent}`, `dist/sync/${agent}`);
 }
 
 await rm('dist', { recursive: true, force: true });

@@ -16,6 +16,10 @@ while len(c)<n:
 os.write(1,sys.argv[1].encode()+b'\\n')
 exec(compile(c,'switchyard-agent','exec'))`;
 
+const bootPerl = `my($g,$n)=@ARGV;my $c='';
+while(length $c<$n){sysread(STDIN,$c,$n-length $c,length $c) or exit 0}
+syswrite STDOUT,"$g\\n";eval $c;die $@ if $@`;
+
 /** How long, in milliseconds, an agent may take to start and say who it is. */
 const startMs = 30_000;
 
@@ -30,6 +34,11 @@ const interpreters: readonly Interpreter[] = [
     name: 'python3',
     script: 'agent.py',
     argv: (greeting, size) => ['python3', '-IS', '-c', bootPython, greeting, String(size)],
+  },
+  {
+    name: 'perl',
+    script: 'agent.pl',
+    argv: (greeting, size) => ['perl', '-e', bootPerl, greeting, String(size)],
   },
 ];
 

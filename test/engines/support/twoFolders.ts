@@ -22,9 +22,11 @@ export class TwoFolders {
   readonly options: WorkspaceSyncOptions;
   guestId = 'guest-1';
 
-  constructor(options: Partial<WorkspaceSyncOptions> = {}, connection?: Connection) {
+  /** @param interpreter the only one that the guest has */
+  constructor(options: Partial<WorkspaceSyncOptions> = {}, connection?: Connection, interpreter = 'python3') {
     fs.mkdirSync(this.host, { recursive: true });
-    this.connection = connection ?? new LocalConnection({ XDG_STATE_HOME: this.guestState });
+    const env = { XDG_STATE_HOME: this.guestState, PATH: this.#path(interpreter) };
+    this.connection = connection ?? new LocalConnection(env);
     this.options = {
       hostFolder: this.host,
       stateFolder: this.state,
@@ -33,6 +35,19 @@ export class TwoFolders {
       log: silentLogger,
       ...options,
     };
+  }
+
+  /** A search path with little more than one interpreter. */
+  #path(interpreter: string): string {
+    const folder = path.join(this.place, 'bin');
+    fs.mkdirSync(folder);
+    for (const name of [interpreter, 'sh', 'env', 'tar', 'sha256sum']) {
+      const found = ['/usr/bin', '/bin']
+        .map((bin) => path.join(bin, name))
+        .find((file) => fs.existsSync(file));
+      if (found !== undefined) fs.symlinkSync(found, path.join(folder, name));
+    }
+    return folder;
   }
 
   async carry(signal: AbortSignal = AbortSignal.timeout(60_000)): Promise<CarryReport> {
