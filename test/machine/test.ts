@@ -90,7 +90,8 @@ async function tellLeftovers(watch: Leftovers): Promise<void> {
         outcome.total,
         left.length === 0 ? onePassed() : oneFailed('Nothing is left behind', left.join('\n')),
       );
-      if (left.length > 0) throw new Error(`${left.length} things, see below`);
+      if (left.length > 0)
+        throw new Error(left.length === 1 ? 'one thing, see below' : `${left.length} things, see below`);
       return 'nothing';
     })
     .catch(() => undefined);

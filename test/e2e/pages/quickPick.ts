@@ -1,5 +1,5 @@
 import type { Locator, Page } from 'playwright-core';
-import { bounds, quoted } from './until.ts';
+import { bounds, plain, quoted, until } from './until.ts';
 
 /** The box at the top that takes a text and offers a list. */
 export class QuickPick {
@@ -24,8 +24,20 @@ export class QuickPick {
     return this.#widget.locator(`.quick-input-list .monaco-list-row[aria-label^=${quoted(label)}]`);
   }
 
-  async labels(): Promise<readonly string[]> {
-    return this.#widget.locator('.quick-input-list .monaco-list-row .label-name').allTextContents();
+  /** Types a text and answers the labels that are offered for it, from the top, as far as they show. */
+  async offers(text: string): Promise<readonly string[]> {
+    await this.#widget.locator('.quick-input-box input').fill(text, { timeout: bounds.click });
+    // The list follows what is typed: it has followed when its first entry is one for this text.
+    const wanted = text.replace(/^>/, '');
+    return until(
+      `The list offers something for ${wanted}`,
+      async () =>
+        (await this.#widget.locator('.quick-input-list .monaco-list-row .label-name').allTextContents()).map(
+          plain,
+        ),
+      (labels) => labels[0]?.startsWith(wanted.trim()) === true,
+      bounds.click,
+    );
   }
 
   async dismiss(): Promise<void> {

@@ -52,6 +52,14 @@ export class Workbench {
     await this.quickPick.choose(`>${title}`, title);
   }
 
+  /** The titles that the command palette offers for a text. */
+  async offeredCommands(text: string): Promise<readonly string[]> {
+    await this.page.keyboard.press('F1');
+    const titles = await this.quickPick.offers(`>${text}`);
+    await this.quickPick.dismiss();
+    return titles;
+  }
+
   /** Switches the theme as the computer's own setting does, and waits until the window has followed. */
   async theme(scheme: 'dark' | 'light'): Promise<void> {
     await this.page.emulateMedia({ colorScheme: scheme });

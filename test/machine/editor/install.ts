@@ -91,6 +91,8 @@ async function build(folder: string, onLine: (line: string) => void, log: string
     PATH: `${join(home, 'bin')}:${process.env['PATH'] ?? ''}`,
     // The headers of this Node came with its package; nothing is to be fetched.
     npm_config_nodedir: home,
+    // node-gyp's own variable: all cores build.
+    JOBS: 'max',
     npm_config_user_agent: `npm/11 node/${version} linux x64`,
   };
   // Without its scripts first: one of the binaries lacks its run bit, and that fails the whole install.
