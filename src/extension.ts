@@ -6,6 +6,7 @@ import type { GuestKind } from './base/kinds.ts';
 import { DevcontainerCli } from './engines/devcontainerCli.ts';
 import { DockerEngine } from './engines/docker.ts';
 import type { EnvironmentProvider } from './environments/environment.ts';
+import { ContainerProvider } from './environments/container/containerProvider.ts';
 import { VmProvider } from './environments/vm/vmProvider.ts';
 import type { Project } from './config/project.ts';
 import type { SwitchyardSettings } from './config/settings.ts';
@@ -23,17 +24,13 @@ export function activate(context: vscode.ExtensionContext): void {
   // What VS Code's own process needs must not reach the programs that it starts.
   const runner = new ExecaRunner(log, { ELECTRON_RUN_AS_NODE: undefined, NODE_OPTIONS: undefined });
   const docker = new DockerEngine(engines.docker, log);
-  const devcontainer = new DevcontainerCli(
-    {
-      node: process.execPath,
-      cli: context.asAbsolutePath(path.join('dist', 'devcontainers-cli', 'devcontainer.js')),
-      docker: engines.docker.program,
-      // The editor's own program is a Node.js when it is told so.
-      env: { ELECTRON_RUN_AS_NODE: '1' },
-    },
-    runner,
-    log,
-  );
+  const programs = {
+    node: process.execPath,
+    cli: context.asAbsolutePath(path.join('dist', 'devcontainers-cli', 'devcontainer.js')),
+    docker: engines.docker.program,
+    // The editor's own program is a Node.js when it is told so.
+    env: { ELECTRON_RUN_AS_NODE: '1' },
+  };
   const syncIn =
     (kind: GuestKind) =>
     (project: Project, rules: () => SwitchyardSettings['sync']): WorkspaceSync =>
@@ -53,10 +50,21 @@ export function activate(context: vscode.ExtensionContext): void {
     runner,
     log,
     docker,
-    devcontainer,
+    devcontainer: new DevcontainerCli(programs, runner, log),
     storage,
     syncFor: syncIn('vm'),
   });
-  const providers = new Map<GuestKind, EnvironmentProvider>([['vm', vm]]);
-  context.subscriptions.push(log, vm, startUi({ providers, storage, state: context.workspaceState, log }));
+  const container = new ContainerProvider({
+    engine: docker,
+    runner,
+    log,
+    programs,
+    carrierFor: (project) => syncIn('container')(project, () => ({ ignore: [], protect: [] })),
+  });
+  const providers = new Map<GuestKind, EnvironmentProvider>([
+    ['container', container],
+    ['vm', vm],
+  ]);
+  const ui = startUi({ providers, storage, state: context.workspaceState, log });
+  context.subscriptions.push(log, container, vm, ui);
 }
