@@ -16,6 +16,8 @@ const settings = {
   'window.autoDetectColorScheme': true,
   // Rows of text instead of a picture of them.
   'terminal.integrated.gpuAcceleration': 'off',
+  // A remote terminal may guess what comes back, and show its guess.
+  'terminal.integrated.localEchoEnabled': 'off',
   'extensions.autoCheckUpdates': false,
   'extensions.ignoreRecommendations': true,
 };

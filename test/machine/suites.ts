@@ -43,6 +43,7 @@ export const suites: readonly Suite[] = [
     needsMachine: true,
     minutes: 10,
   },
+  vitest('e2e', 25, true),
 ];
 
 const outputFolder = 'test/.output';
