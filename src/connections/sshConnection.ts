@@ -28,7 +28,9 @@ export interface SshDefaults {
 }
 
 /** Bound on logging in, and on opening a channel of a living connection, in milliseconds. */
-const loginMs = 20_000;
+const defaultLoginMs = 20_000;
+/** For a guest known to be slow: software emulation on a busy computer. */
+const slowLoginMs = 60_000;
 const channelMs = 20_000;
 /** How often to ask whether the server is there, and after how many silences it is not. */
 const keepaliveMs = 10_000;
@@ -38,6 +40,7 @@ const graceMs = 2_000;
 
 /**
  * Logs in.
+ * @param loginMs bound in milliseconds; longer for a server that is only just starting
  * @throws SwitchyardError `ssh.hostKey` where the server shows another key than the known ones,
  *   `ssh.failed` where it cannot be reached or does not let us in
  */
@@ -45,8 +48,9 @@ export async function connectSsh(
   target: SshTarget,
   defaults: SshDefaults,
   signal: AbortSignal,
+  loginMs = defaultLoginMs,
 ): Promise<SshConnection> {
-  return new SshConnection(target, defaults, await login(target, target.user, signal));
+  return new SshConnection(target, defaults, await login(target, target.user, loginMs, signal));
 }
 
 /** A connection into a machine over SSH; one TCP connection, many channels. */
@@ -121,7 +125,7 @@ export class SshConnection implements Connection {
 
   /** A second login, made the first time that somebody else than the connection's user is asked for. */
   async #adminClient(admin: string, signal: AbortSignal): Promise<Client> {
-    const opening = (this.#admin ??= login(this.#target, admin, signal).then((client) => {
+    const opening = (this.#admin ??= login(this.#target, admin, slowLoginMs, signal).then((client) => {
       client.on('error', () => undefined);
       client.once('close', () => (this.#admin = undefined));
       this.#owned.add(toDisposable(() => client.end()));
@@ -270,7 +274,7 @@ function signatures(type: string): ServerHostKeyAlgorithm[] {
   return [type as ServerHostKeyAlgorithm];
 }
 
-async function login(target: SshTarget, user: string, signal: AbortSignal): Promise<Client> {
+async function login(target: SshTarget, user: string, loginMs: number, signal: AbortSignal): Promise<Client> {
   signal.throwIfAborted();
   // Lazily: ssh2 is heavy and a window may never need it.
   const { default: ssh2 } = await import('ssh2');

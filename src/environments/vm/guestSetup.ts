@@ -95,8 +95,3 @@ kill -HUP "$(cat /run/sshd.pid)"
     sshdSetEnv(input.env),
   ];
 }
-
-/** Sets the guest's clock, which stood still while it was suspended. */
-export function setClock(now: Date): readonly string[] {
-  return ['date', '--utc', '--set', `@${(now.getTime() / 1000).toFixed(3)}`];
-}

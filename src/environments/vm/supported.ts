@@ -25,3 +25,14 @@ export function expectSupported(settings: SwitchyardSettings): void {
     remedies: [{ do: 'showLog' }],
   });
 }
+
+/** A machine that was made with another storage: by another editor, whose work may be in it. */
+export function strange(domain: string): SwitchyardError {
+  return new SwitchyardError({
+    code: 'environment.busy',
+    what: l10n.t('The virtual machine of this project belongs to another editor.'),
+    why: l10n.t('{0} exists, and this editor has not made it.', domain),
+    next: l10n.t('Open it there, or destroy it and open the project again.'),
+    remedies: [{ do: 'destroy', kind: 'vm' }],
+  });
+}

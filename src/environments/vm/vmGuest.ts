@@ -23,12 +23,13 @@ import { hookPlan, parseHook } from '../hooks/plan.ts';
 import { runDueHooks } from '../hooks/run.ts';
 import { chooseAcceleration, probeVirtualisation } from './acceleration.ts';
 import { stateOf } from './domainState.ts';
-import { guestEnvironment, hostName, prepareGuest, remoteUserOf, setClock } from './guestSetup.ts';
+import { setGuestClock } from './guestClock.ts';
+import { guestEnvironment, hostName, prepareGuest, remoteUserOf } from './guestSetup.ts';
 import type { Box, BoxStore } from './image/boxStore.ts';
 import { Machine, type MachineTimeouts } from './machine.ts';
 import { buildProjectImage, configHash } from './projectImage.ts';
 import { RecordFile, type MachineRecord } from './record.ts';
-import { expectSupported } from './supported.ts';
+import { expectSupported, strange } from './supported.ts';
 import { waitForSsh } from './waitForSsh.ts';
 
 /** What every VM of this computer shares. */
@@ -96,6 +97,7 @@ export class VmGuest {
     const settings = await this.settings();
     const info = await this.machine.info(signal);
     const record = await this.record.read();
+    if (info && !record) throw strange(this.machine.domain);
     if (!info || record?.phase !== 'ready') {
       this.#onCreating();
       const prepared = await this.#prepare(settings, progress, signal);
@@ -234,9 +236,7 @@ export class VmGuest {
         record = { ...record, run: { id: info.run, startedAt: new Date().toISOString() } };
         await this.record.write(record);
       }
-      if (start.how === 'resume') {
-        await run(connection, { argv: setClock(new Date()), user: 'root', cwd: '/', env: {} }, signal);
-      }
+      if (start.how === 'resume') await setGuestClock(connection, signal);
     }
     const carried = await this.carry(settings, record, connection, progress, signal);
     this.#hookProblem = await runDueHooks(

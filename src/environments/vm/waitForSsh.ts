@@ -13,6 +13,8 @@ export interface SshAccess {
 /** How long to wait for an answer to a TCP connection attempt, and between two attempts, in milliseconds. */
 const probeMs = 2_000;
 const pauseMs = 100;
+/** How long one handshake may take, in milliseconds. */
+const patienceMs = 120_000;
 
 /**
  * Connects to a machine as soon as its SSH server answers. The address of the last time is tried at once,
@@ -46,7 +48,9 @@ export async function waitForSsh(
     if (address !== undefined && (await answers(address, signal))) {
       try {
         const target = { ...access, host: address, port: 22, hostKeys: [access.hostKey], admin: 'root' };
-        return { connection: await connectSsh(target, defaults, signal), address };
+        // To give up a slow handshake and begin another makes a slow guest slower.
+        const loginMs = Math.max(probeMs, Math.min(patienceMs, deadline - performance.now()));
+        return { connection: await connectSsh(target, defaults, signal, loginMs), address };
       } catch (error) {
         // Its SSH server may be starting; another machine's key is no matter of time, unless that machine
         // only sits at the address of the last time.

@@ -80,7 +80,8 @@ export class BoxStore {
     user: string,
     options: { readonly progress: Progress; readonly signal: AbortSignal },
   ): Promise<{ box: Box; cached: boolean }> {
-    const key = contentKey(recipeKey, ...layers);
+    // Vagrant's boxes belong to the whole account: another editor's storage has keys of its own for them.
+    const key = contentKey(recipeKey, this.#folder, ...layers);
     let box = await this.find(key);
     const cached = box !== undefined;
     while (!box) {

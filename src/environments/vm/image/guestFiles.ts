@@ -7,7 +7,7 @@ import type { TarFile } from './tar.ts';
  */
 
 /** Device names that do not depend on the machine's slots, and a log that reaches the serial console. */
-export const kernelCommandLine = 'console=ttyS0 quiet net.ifnames=0';
+export const kernelCommandLine = 'console=ttyS0 quiet systemd.show_status=true net.ifnames=0';
 
 /**
  * sshd of its own, with its own configuration: whatever the image configured for itself stays untouched.
