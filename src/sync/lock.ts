@@ -3,11 +3,8 @@ import { readFileSync, rmSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { randomBytes } from 'node:crypto';
-import { SwitchyardError } from '../base/errors.ts';
 import { pollUntil } from '../base/abort.ts';
-
-/** How long to wait, in milliseconds, for another window that has the lock. */
-const patienceMs = 30_000;
+import { SwitchyardError } from '../base/errors.ts';
 
 /** Only one syncer works on a workspace and environment, whichever window it lives in. */
 export class SyncLock {
@@ -19,19 +16,23 @@ export class SyncLock {
     this.#content = content;
   }
 
-  /** Waits for its turn. @throws SwitchyardError `environment.busy` where that takes too long */
-  static async acquire(file: string, signal: AbortSignal, waitMs = patienceMs): Promise<SyncLock> {
+  /** The lock, unless a living process has it. */
+  static async take(file: string): Promise<SyncLock | undefined> {
     await fs.mkdir(path.dirname(file), { recursive: true });
     const content = `${process.pid} ${await birthOf(process.pid)} ${randomBytes(8).toString('hex')}`;
-    const lock = await pollUntil(
-      async () => ((await take(file, content)) ? new SyncLock(file, content) : undefined),
-      { everyMs: 100, timeoutMs: waitMs, signal },
-    );
+    // The first attempt may have to take a dead process's lock away.
+    const taken = (await take(file, content)) || (await take(file, content));
+    return taken ? new SyncLock(file, content) : undefined;
+  }
+
+  /** Waits for its turn. @throws SwitchyardError `environment.busy` where that takes longer than `waitMs` */
+  static async acquire(file: string, signal: AbortSignal, waitMs: number): Promise<SyncLock> {
+    const lock = await pollUntil(() => SyncLock.take(file), { everyMs: 100, timeoutMs: waitMs, signal });
     if (lock) return lock;
     throw new SwitchyardError({
       code: 'environment.busy',
-      what: l10n.t('The workspace could not be synced.'),
-      why: l10n.t('Another window is syncing it.'),
+      what: l10n.t('The environment is in use.'),
+      why: l10n.t('Another window is working on it.'),
       next: l10n.t('Wait for it to finish, or close that window.'),
       remedies: [{ do: 'retry' }],
     });

@@ -1,35 +1,39 @@
 import * as l10n from '@vscode/l10n';
 import * as path from 'node:path';
-import { withDeadline } from '../base/abort.ts';
+import { pollUntil, withDeadline } from '../base/abort.ts';
 import { Emitter } from '../base/event.ts';
 import { isCancellation, SwitchyardError } from '../base/errors.ts';
-import type { Progress } from '../base/progress.ts';
+import { silentProgress, type Progress } from '../base/progress.ts';
 import type { CarryReport, CarryRequest } from './carrier.ts';
 import { ConflictBook } from './conflictBook.ts';
 import type { StepReport } from './engine.ts';
-import { typeOf } from './entry.ts';
-import type { HaltAnswer, HeldChange, LiveSync, SyncHalt, SyncHealth, TwoVersions } from './liveSync.ts';
+import { carryReport, healthOf, tellEveryMs, throttled, type UnderWay } from './health.ts';
+import type { HaltAnswer, LiveSync, SyncHealth, TwoVersions } from './liveSync.ts';
 import { SyncLock } from './lock.ts';
 import { openSession, type WorkspaceSyncOptions } from './openSession.ts';
-import { fromText, toText, type BytePath } from './path.ts';
+import { Answering, Question } from './otherWindow.ts';
+import { fromText, toText } from './path.ts';
 import { Rate } from './rate.ts';
-import { diskFull, explain, skipReason } from './reasons.ts';
+import { diskFull, explain } from './reasons.ts';
 import type { Session } from './session.ts';
 import type { TransferCount } from './transfer.ts';
 import { heldBackActions, removal, takeCopy } from './verbs.ts';
 
 export type { WorkspaceSyncOptions } from './openSession.ts';
 
-/** How often, at most, a person sees the figures move, in milliseconds. */
-const tellEveryMs = 200;
 const settleMs = 60_000;
-const examples = 5;
+/** How long another window may take to answer, and how often to see whether it is gone; milliseconds. */
+const askMs = 30_000;
+const followEveryMs = 2_000;
 
 interface Attached {
   readonly session: Session;
   readonly request: CarryRequest;
   readonly lock: SyncLock;
+  readonly answering: Answering;
 }
+
+const nothingDone: CarryReport = { toGuest: 0, toHost: 0, conflicts: [], heldBack: [], skipped: [] };
 
 /** Keeps the workspace of one project the same on the host and in one environment. */
 export class WorkspaceSync implements LiveSync {
@@ -40,9 +44,10 @@ export class WorkspaceSync implements LiveSync {
   readonly #changed = new Emitter<SyncHealth>();
   readonly #rate = new Rate();
   #attached: Attached | undefined;
+  #following: AbortController | undefined;
   #problem: SwitchyardError | undefined;
   #working = 0;
-  #transfer: { done: TransferCount; all: TransferCount; since: number } | undefined;
+  #transfer: UnderWay | undefined;
   #telling: NodeJS.Timeout | undefined;
   #listeners: ((progress: { done: TransferCount; all: TransferCount }) => void)[] = [];
 
@@ -56,7 +61,8 @@ export class WorkspaceSync implements LiveSync {
   async carry(request: CarryRequest, progress: Progress, signal: AbortSignal): Promise<CarryReport> {
     if (this.#attached) return this.#everything(this.#attached.session, request, progress, signal);
     return this.#guarded(request, async () => {
-      const lock = await this.#lock(signal);
+      const lock = await this.#turn(signal);
+      if (!lock) return nothingDone;
       try {
         const session = await this.#open(request, signal);
         try {
@@ -75,30 +81,18 @@ export class WorkspaceSync implements LiveSync {
     if (this.#attached?.request.connection === request.connection) {
       return this.carry(request, progress, signal);
     }
+    this.#following?.abort();
     if (this.#attached) await this.#end(this.#attached);
     return this.#guarded(request, async () => {
-      const lock = await this.#lock(signal);
-      let session: Session | undefined;
-      try {
-        session = await this.#open(request, signal);
-        const attached = { session, request, lock };
-        this.#attached = attached;
-        session.onDidChange(() => this.#tellSoon());
-        session.onDidEnd((error) => void this.#lost(attached, error));
-        await session.goLive(signal);
-        return await this.#everything(session, request, progress, signal);
-      } catch (error) {
-        // A halt is for the person to answer, in this very session.
-        if (error instanceof SwitchyardError && error.code === 'sync.halted') throw error;
-        this.#attached = undefined;
-        session?.dispose();
-        await lock.release();
-        throw error;
-      }
+      const lock = await this.#turn(signal);
+      if (lock) return this.#begin(request, lock, progress, signal);
+      this.#follow(request);
+      return nothingDone;
     });
   }
 
   async detach(signal: AbortSignal): Promise<void> {
+    this.#following?.abort();
     const attached = this.#attached;
     if (!attached) return;
     try {
@@ -186,58 +180,25 @@ export class WorkspaceSync implements LiveSync {
   }
 
   dispose(): void {
+    this.#following?.abort();
     clearTimeout(this.#telling);
     const attached = this.#attached;
     this.#attached = undefined;
+    attached?.answering.dispose();
     attached?.session.dispose();
     attached?.lock.releaseNow();
     this.#changed.dispose();
   }
 
   get health(): SyncHealth {
-    const session = this.#attached?.session;
-    const engine = session?.engine;
-    const halt = this.#halt(session);
-    return {
-      state: this.#state(session, halt),
-      inSyncSince: session?.inSyncSince,
-      pending: session?.pending ?? 0,
-      ...this.#rate.last,
-      transfer: this.#transferNow(),
+    return healthOf({
+      session: this.#attached?.session,
+      isWorking: this.#working > 0,
+      problem: this.#problem,
       conflicts: this.#conflicts.all,
-      heldBack: engine ? [...engine.heldBack].map((at) => heldChange(at, engine.trees)) : [],
-      skipped: engine
-        ? [...engine.skipped].map(([at, reason]) => ({ path: toText(at), reason: skipReason(reason) }))
-        : [],
-      lastScan: session?.lastScan,
-      halt,
-      watching: session && {
-        host: session.isPolling.host ? 'polling' : 'events',
-        guest: session.isPolling.guest ? 'polling' : 'events',
-      },
-      problem: this.#problem ?? [...(session?.full ?? [])].map(diskFull)[0],
-    };
-  }
-
-  #state(session: Session | undefined, halt: SyncHalt | undefined): SyncHealth['state'] {
-    if (!session) return this.#problem ? 'failed' : this.#working > 0 ? 'syncing' : 'detached';
-    if (session.isPaused) return 'paused';
-    if (halt) return 'halted';
-    return session.inSyncSince ? 'inSync' : 'syncing';
-  }
-
-  #halt(session: Session | undefined): SyncHalt | undefined {
-    if (session?.emptied) return { saw: 'emptied', side: session.emptied };
-    const [held] = session?.engine.guard.held(session.baseline.entries.size) ?? [];
-    if (!held) return undefined;
-    const paths = [...held.paths];
-    return {
-      saw: 'deletions',
-      on: held.on,
-      count: paths.length,
-      of: held.of,
-      examples: paths.slice(0, examples).map(toText),
-    };
+      rate: this.#rate.last,
+      transfer: this.#transfer,
+    });
   }
 
   async #guarded<T>(request: CarryRequest, work: () => Promise<T>): Promise<T> {
@@ -256,8 +217,75 @@ export class WorkspaceSync implements LiveSync {
     }
   }
 
-  async #lock(signal: AbortSignal): Promise<SyncLock> {
-    return SyncLock.acquire(path.join(this.#options.stateFolder, 'lock'), signal);
+  async #begin(
+    request: CarryRequest,
+    lock: SyncLock,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<CarryReport> {
+    let attached: Attached | undefined;
+    try {
+      const session = await this.#open(request, signal);
+      const together = (): Promise<unknown> => session.everything(AbortSignal.timeout(askMs));
+      const answering = new Answering(this.#options.stateFolder, together, this.#options.log);
+      const mine = { session, request, lock, answering };
+      attached = mine;
+      this.#attached = mine;
+      session.onDidChange(() => this.#tellSoon());
+      session.onDidEnd((error) => void this.#lost(mine, error));
+      await session.goLive(signal);
+      return await this.#everything(session, request, progress, signal);
+    } catch (error) {
+      // A halt is for the person to answer, in this very session.
+      if (error instanceof SwitchyardError && error.code === 'sync.halted') throw error;
+      if (attached) await this.#end(attached);
+      else await lock.release();
+      throw error;
+    }
+  }
+
+  /** The lock, in its turn; undefined where another window has it, and has brought everything together. */
+  async #turn(signal: AbortSignal): Promise<SyncLock | undefined> {
+    const { stateFolder, log } = this.#options;
+    const file = path.join(stateFolder, 'lock');
+    const mine = await SyncLock.take(file);
+    if (mine) return mine;
+    log.info('Sync: another window has this workspace, and is asked to bring it across.');
+    const question = await Question.ask(stateFolder);
+    const turn = await pollUntil(
+      async () => {
+        const lock = await SyncLock.take(file);
+        return lock || (await question.isAnswered()) ? { lock } : undefined;
+      },
+      { everyMs: 100, timeoutMs: askMs, signal },
+    );
+    if (turn) return turn.lock;
+    throw new SwitchyardError({
+      code: 'environment.busy',
+      what: l10n.t('The workspace could not be synced.'),
+      why: l10n.t('Another window is syncing it, and does not answer.'),
+      next: l10n.t('Wait for it to finish, or close that window.'),
+      remedies: [{ do: 'retry' }],
+    });
+  }
+
+  /** Takes over when the window that has the session lets go of it. */
+  #follow(request: CarryRequest): void {
+    const following = new AbortController();
+    this.#following = following;
+    const { signal } = following;
+    request.connection.onDidClose(() => following.abort());
+    const takeOver = async (): Promise<void> => {
+      const lock = await pollUntil(() => SyncLock.take(path.join(this.#options.stateFolder, 'lock')), {
+        everyMs: followEveryMs,
+        timeoutMs: Infinity,
+        signal,
+      });
+      if (lock) await this.#guarded(request, () => this.#begin(request, lock, silentProgress, signal));
+    };
+    takeOver().catch((error: unknown) => {
+      if (!signal.aborted) this.#options.log.warn(`Sync: not taken over: ${String(error)}`);
+    });
   }
 
   async #open(request: CarryRequest, signal: AbortSignal): Promise<Session> {
@@ -289,7 +317,9 @@ export class WorkspaceSync implements LiveSync {
     const listener = throttled(progress);
     this.#listeners.push(listener);
     try {
-      return this.#asCarryReport(session, await session.everything(signal));
+      const report = await session.everything(signal);
+      for (const side of report.full) this.#options.log.warn(`Sync: ${diskFull(side).why}`);
+      return carryReport(session, report);
     } catch (error) {
       throw explain(error, request.guestFolder);
     } finally {
@@ -331,6 +361,7 @@ export class WorkspaceSync implements LiveSync {
 
   async #end(attached: Attached): Promise<void> {
     if (this.#attached === attached) this.#attached = undefined;
+    attached.answering.dispose();
     attached.session.dispose();
     await attached.lock.release();
     this.#tellSoon();
@@ -347,61 +378,12 @@ export class WorkspaceSync implements LiveSync {
     });
   }
 
-  #transferNow(): SyncHealth['transfer'] {
-    if (!this.#transfer) return undefined;
-    const { done, all, since } = this.#transfer;
-    const share = shareOf(done, all);
-    const seconds = (performance.now() - since) / 1_000;
-    return {
-      files: done.files,
-      allFiles: all.files,
-      bytes: done.bytes,
-      allBytes: all.bytes,
-      secondsLeft: seconds > 1 && share > 0 ? Math.round((seconds / share) * (1 - share)) : undefined,
-    };
-  }
-
   #tellSoon(): void {
     this.#telling ??= setTimeout(() => {
       this.#telling = undefined;
       this.#changed.fire(this.health);
     }, tellEveryMs);
   }
-
-  #asCarryReport(session: Session, report: StepReport): CarryReport {
-    const { engine } = session;
-    const skipped = [...engine.skipped].map(([at, reason]) => ({
-      path: toText(at),
-      reason: skipReason(reason),
-    }));
-    for (const at of report.again) {
-      skipped.push({ path: toText(at), reason: l10n.t('It kept changing; the next sync takes it.') });
-    }
-    for (const at of engine.postponed) {
-      skipped.push({ path: toText(at), reason: l10n.t('It waits for git or an editor to let go of it.') });
-    }
-    for (const { paths, of } of engine.guard.held(engine.baseline.entries.size)) {
-      const reason = l10n.t('{0} of {1} files would be deleted at once: not done unasked.', paths.size, of);
-      for (const at of paths) skipped.push({ path: toText(at), reason });
-    }
-    for (const side of report.full) {
-      const { what, why } = diskFull(side);
-      this.#options.log.warn(`Sync: ${what} ${why}`);
-    }
-    return {
-      toGuest: report.changed.guest,
-      toHost: report.changed.host,
-      conflicts: report.conflicts.map(({ path: at, copy }) => ({ path: toText(at), copy: toText(copy) })),
-      heldBack: [...engine.heldBack].map(toText),
-      skipped,
-    };
-  }
-}
-
-function heldChange(at: BytePath, trees: Session['engine']['trees']): HeldChange {
-  const change = !trees.guest.has(at) ? 'deleted' : trees.host.has(at) ? 'changed' : 'created';
-  const guest = trees.guest.get(at);
-  return { path: toText(at) + (guest && typeOf(guest) === 'd' ? '/' : ''), change };
 }
 
 function changedMeanwhile(): SwitchyardError {
@@ -412,28 +394,4 @@ function changedMeanwhile(): SwitchyardError {
     next: l10n.t('Look at it again, and choose again.'),
     remedies: [],
   });
-}
-
-function shareOf(done: TransferCount, all: TransferCount): number {
-  return (done.files + done.bytes / 4096) / Math.max(1, all.files + all.bytes / 4096);
-}
-
-function throttled(progress: Progress): (told: { done: TransferCount; all: TransferCount }) => void {
-  let last = 0;
-  return ({ done, all }) => {
-    const now = performance.now();
-    if (now - last < tellEveryMs && done.files < all.files) return;
-    last = now;
-    const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0);
-    progress.line(
-      l10n.t(
-        '{0} of {1} files, {2} of {3} MB',
-        done.files,
-        all.files,
-        megabytes(done.bytes),
-        megabytes(all.bytes),
-      ),
-    );
-    progress.fraction?.(Math.min(1, shareOf(done, all)));
-  };
 }

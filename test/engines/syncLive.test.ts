@@ -190,6 +190,25 @@ describe('a live sync', () => {
     expect(two.read('host', 'src/b.txt')).toBe('while apart too');
   });
 
+  it('leaves the work to the window that has it, which brings all across when asked, and takes over', async () => {
+    const other = new WorkspaceSync(two.options);
+    const theirs = await server.connect({ XDG_STATE_HOME: two.guestState });
+    try {
+      two.write('host', 'src/a.txt', 'before the other window asks');
+      const request = { connection: theirs, guestFolder: two.guest, guestId: 'g' };
+      await other.attach(request, silentProgress, signal);
+      expect(two.read('guest', 'src/a.txt')).toBe('before the other window asks');
+      expect(other.health.state).toBe('detached');
+      sync.dispose();
+      await until(() => other.health.state === 'inSync', 'the other window took over');
+      two.write('guest', 'src/b.txt', 'seen by the other window');
+      await until(() => contents('host', 'src/b.txt') === 'seen by the other window', 'it works');
+    } finally {
+      other.dispose();
+      theirs.dispose();
+    }
+  });
+
   it('flushes the last edit when it is detached', async () => {
     two.write('host', 'src/a.txt', 'last words');
     await sync.detach(signal);
