@@ -58,7 +58,8 @@ export function healthOf(parts: {
 }
 
 function stateOf(session: Session, halt: SyncHalt | undefined): SyncHealth['state'] {
-  if (session.isPaused) return 'paused';
+  // Not before the step under way has ended.
+  if (session.isPaused && !session.isBusy) return 'paused';
   if (halt) return 'halted';
   return session.inSyncSince ? 'inSync' : 'syncing';
 }

@@ -77,6 +77,11 @@ export class Session implements Disposable {
     return this.#paused;
   }
 
+  /** True while something is brought across. */
+  get isBusy(): boolean {
+    return this.#running;
+  }
+
   /** The side that lost everything, while nobody said whether that is meant. */
   get emptied(): SideName | undefined {
     return this.#emptied;

@@ -40,6 +40,11 @@ async function attach(): Promise<void> {
   await sync.attach({ connection, guestFolder: two.guest, guestId: 'g' }, silentProgress, signal);
 }
 
+async function pause(): Promise<void> {
+  sync.pause();
+  await until(() => sync.health.state === 'paused', 'paused');
+}
+
 async function until(condition: () => boolean, what: string): Promise<void> {
   const met = await pollUntil(() => Promise.resolve(condition() ? true : undefined), {
     everyMs: 5,
@@ -115,7 +120,7 @@ describe('a live sync', () => {
 
   it('keeps both where both changed at once, shows it, and resolves it', async () => {
     for (const keep of ['host', 'guest', 'both'] as const) {
-      sync.pause();
+      await pause();
       two.write('host', 'src/a.txt', `host ${keep}`);
       two.write('guest', 'src/a.txt', `guest ${keep}`);
       sync.resume();
@@ -167,7 +172,7 @@ describe('a live sync', () => {
   });
 
   it('asks where a side is empty all at once, and brings back what is gone', async () => {
-    sync.pause();
+    await pause();
     two.remove('guest', 'src');
     two.remove('guest', 'stays');
     sync.resume();
