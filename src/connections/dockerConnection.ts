@@ -67,7 +67,9 @@ export class DockerConnection implements Connection {
     const exec = await this.#create(request, user, tag, signal);
     const socket = await this.#engine.ask(
       l10n.t('The program could not be started in the container.'),
-      (_docker, bound) => exec.start({ hijack: true, stdin: true, abortSignal: bound }),
+      // Told at the start too, or the engine frames what the terminal prints.
+      (_docker, bound) =>
+        exec.start({ hijack: true, stdin: true, Tty: request.tty !== undefined, abortSignal: bound }),
       { signal, timeoutMs: Infinity },
     );
     if (request.tty) await this.#sizeAtStart(exec, request.tty);

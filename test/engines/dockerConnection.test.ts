@@ -127,6 +127,8 @@ describe('a terminal', () => {
     await eventually(() => Promise.resolve(seen.text.includes('sized')));
     process.stdin.write('exit 5\n');
     expect((await process.exit).code).toBe(5);
+    // Headers of frames would stand between the lines.
+    expect(seen.text).not.toContain('\0');
   });
 });
 
