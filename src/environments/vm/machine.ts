@@ -37,6 +37,10 @@ export interface MachineTimeouts {
 
 export const defaultTimeouts: MachineTimeouts = { bootMs: 300_000, shutdownMs: 60_000, lockMs: 60_000 };
 
+/** What moves the cursor and colours text on a terminal. */
+// eslint-disable-next-line no-control-regex -- an escape sequence begins with a control character
+const terminalCodes = /\u001b(?:\[[0-9;?]*[A-Za-z]|[A-Z])|\r/g;
+
 /** How often to ask for what raises no event, in milliseconds. */
 const pollMs = 250;
 
@@ -187,7 +191,8 @@ export class Machine {
   /** The last lines that it printed on its serial console. */
   async console(): Promise<string> {
     try {
-      return lastLines(await readFile(this.consoleFile, 'utf8'), 40);
+      const printed = await readFile(this.consoleFile, 'utf8');
+      return lastLines(printed.replaceAll(terminalCodes, ''), 40);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       return '';

@@ -18,6 +18,8 @@ const recorded = {
 `,
   ui: '1795289118,vm,ui,info,==> vm: Created volume larger than box defaults%!(VAGRANT_COMMA) will require manual resizing of\\n==> vm: filesystems to utilize.',
   box: "1795289113,box,ui,success,==> box: Successfully added box 'switchyard/proto0000001' (v0) for 'libvirt'!",
+  locked:
+    "1795294021,,error-exit,Vagrant::Errors::MachineActionLockedError,An action 'halt' was attempted on the machine 'vm'%!(VAGRANT_COMMA)\\nbut another process is already executing an action on the machine.\n",
   index: `{"version":1,"machines":{"efb66fba5af94d42a23594b1c536db73":{"local_data_path":"/p1/dot","name":"vm","provider":"libvirt","state":"running","vagrantfile_name":null,"vagrantfile_path":"/p1","updated_at":null,"extra_data":{"box":{"name":"switchyard/proto0000001","provider":"libvirt","version":"0"}}}}}`,
 };
 
@@ -71,9 +73,7 @@ describe('calls', () => {
 
 describe('errors', () => {
   it('are told apart by class', () => {
-    const locked = failed(
-      '1795290000,vm,error-exit,Vagrant::Errors::MachineActionLockedError,An action is already running.\n',
-    );
+    const locked = failed(recorded.locked);
     expect(errorExit(locked.stdout)?.name).toBe('Vagrant::Errors::MachineActionLockedError');
     expect(isLocked(locked)).toBe(true);
     expect(vagrantError(locked, 'W')).toMatchObject({ code: 'vagrant.locked' });
