@@ -24,13 +24,17 @@ export function activate(context: vscode.ExtensionContext): void {
   // What VS Code's own process needs must not reach the programs that it starts.
   const runner = new ExecaRunner(log, { ELECTRON_RUN_AS_NODE: undefined, NODE_OPTIONS: undefined });
   const docker = new DockerEngine(engines.docker, log);
-  const programs = {
-    node: process.execPath,
-    cli: context.asAbsolutePath(path.join('dist', 'devcontainers-cli', 'devcontainer.js')),
-    docker: engines.docker.program,
-    // The editor's own program is a Node.js when it is told so.
-    env: { ELECTRON_RUN_AS_NODE: '1' },
-  };
+  const devcontainer = new DevcontainerCli(
+    {
+      node: process.execPath,
+      cli: context.asAbsolutePath(path.join('dist', 'devcontainers-cli', 'devcontainer.js')),
+      docker: engines.docker.program,
+      // The editor's own program is a Node.js when it is told so.
+      env: { ELECTRON_RUN_AS_NODE: '1' },
+    },
+    runner,
+    log,
+  );
   const syncIn =
     (kind: GuestKind) =>
     (project: Project, rules: () => SwitchyardSettings['sync']): WorkspaceSync =>
@@ -50,7 +54,7 @@ export function activate(context: vscode.ExtensionContext): void {
     runner,
     log,
     docker,
-    devcontainer: new DevcontainerCli(programs, runner, log),
+    devcontainer,
     storage,
     syncFor: syncIn('vm'),
   });
@@ -58,8 +62,9 @@ export function activate(context: vscode.ExtensionContext): void {
     engine: docker,
     runner,
     log,
-    programs,
-    carrierFor: (project) => syncIn('container')(project, () => ({ ignore: [], protect: [] })),
+    devcontainer,
+    dockerProgram: engines.docker.program,
+    syncFor: syncIn('container'),
   });
   const providers = new Map<GuestKind, EnvironmentProvider>([
     ['container', container],

@@ -10,6 +10,7 @@ import type { SwitchyardSettings } from '../../config/settings.ts';
 import type { Connection } from '../../connections/connection.ts';
 import type { UpResult } from '../../engines/devcontainerCli.ts';
 import type { CarryReport } from '../../sync/carrier.ts';
+import type { LiveSync } from '../../sync/liveSync.ts';
 import { SyncLock } from '../../sync/lock.ts';
 import type {
   Environment,
@@ -72,6 +73,10 @@ export class ContainerEnvironment implements Environment {
     return this.#status;
   }
 
+  get sync(): LiveSync | undefined {
+    return this.#session.sync;
+  }
+
   async refresh(signal: AbortSignal): Promise<EnvironmentStatus> {
     try {
       await this.#look(signal);
@@ -105,7 +110,7 @@ export class ContainerEnvironment implements Environment {
       const container = await this.#look(inner.signal);
       const record = container && (await this.#records.read(container.Id));
       if (container?.State.Status !== 'running' || !record) throw notRunning(this.project);
-      return this.#session.carry(record, inner);
+      return this.#session.carry(record, settings, inner);
     });
   }
 
@@ -190,7 +195,7 @@ export class ContainerEnvironment implements Environment {
   dispose(): void {
     this.#end.abort(new DOMException('The environment is no longer in use.', 'AbortError'));
     this.#queue.dispose();
-    this.#session.disconnect();
+    this.#session.dispose();
     this.#changed.dispose();
     this.#parts.onDispose();
   }
@@ -251,6 +256,7 @@ export class ContainerEnvironment implements Environment {
   ): Promise<OpenResult> {
     const { creator, engine, control } = this.#parts;
     this.#doing('creating');
+    await this.#session.detach(options.signal);
     this.#session.disconnect();
     await this.#records.beginCreation();
     const result = await creator.up(this.project, settings, { ...options, replace });
@@ -275,7 +281,7 @@ export class ContainerEnvironment implements Environment {
     start: Start | undefined,
     options: OperationOptions,
   ): Promise<OpenResult> {
-    return this.#session.enter(container, record, settings.container.workspace, start, options);
+    return this.#session.enter(container, record, settings, start, options);
   }
 
   async #remember(result: UpResult): Promise<ContainerRecord> {
@@ -303,6 +309,7 @@ export class ContainerEnvironment implements Environment {
       const container = await this.#look(options.signal);
       if (!container) return;
       this.#doing(state);
+      await this.#session.detach(options.signal);
       await work(container);
     });
   }

@@ -4,7 +4,7 @@ import { DisposableStore, toDisposable, type Disposable } from '../../base/dispo
 import { SwitchyardError, toSwitchyardError } from '../../base/errors.ts';
 import { Emitter } from '../../base/event.ts';
 import type { Project } from '../../config/project.ts';
-import { DevcontainerCli, type DevcontainerPrograms } from '../../engines/devcontainerCli.ts';
+import type { DevcontainerCli } from '../../engines/devcontainerCli.ts';
 import { capabilitiesOf } from '../capabilities.ts';
 import type {
   Capability,
@@ -22,7 +22,9 @@ import { configLabel, folderLabel, stateOf } from './lookup.ts';
 import type { SessionParts } from './session.ts';
 
 export interface ContainerProviderParts extends SessionParts {
-  readonly programs: DevcontainerPrograms;
+  readonly devcontainer: DevcontainerCli;
+  /** The docker command line: a name on the PATH, or a path. */
+  readonly dockerProgram: string;
 }
 
 /** What of a foreign container's actions the tree offers: nothing that needs its config. */
@@ -43,11 +45,10 @@ export class ContainerProvider implements EnvironmentProvider {
   #listening: AbortController | undefined;
 
   constructor(parts: ContainerProviderParts) {
-    const { engine, log, runner, programs } = parts;
+    const { engine, log, devcontainer } = parts;
     this.#parts = parts;
     this.#control = new ContainerControl(engine);
-    const cli = new DevcontainerCli(programs, runner, log);
-    this.#creator = new ContainerCreator({ engine, cli, control: this.#control, log });
+    this.#creator = new ContainerCreator({ engine, cli: devcontainer, control: this.#control, log });
     this.#events = new EngineEvents(engine, log);
     this.#store.add(this.#changed);
     this.#store.add(this.#events);
@@ -136,7 +137,7 @@ export class ContainerProvider implements EnvironmentProvider {
   }
 
   async requirements(signal: AbortSignal): Promise<readonly Requirement[]> {
-    const { engine, runner, programs } = this.#parts;
+    const { engine, runner, dockerProgram } = this.#parts;
     const check = async (name: string, ask: () => Promise<string>): Promise<Requirement> => {
       try {
         return { name, ok: true, detail: await ask() };
@@ -159,7 +160,7 @@ export class ContainerProvider implements EnvironmentProvider {
         try {
           return await runner.run(
             {
-              program: programs.docker,
+              program: dockerProgram,
               args: ['--version'],
               timeoutMs: 10_000,
               parse: (stdout) => /\d+(\.\d+)+/.exec(stdout)?.[0] ?? stdout.trim(),
@@ -171,7 +172,7 @@ export class ContainerProvider implements EnvironmentProvider {
           throw new SwitchyardError({
             code: 'docker.missing',
             what: l10n.t('Docker command line'),
-            why: l10n.t('"{0}" cannot be run.', programs.docker),
+            why: l10n.t('"{0}" cannot be run.', dockerProgram),
             next: l10n.t('Containers are created with it: install it, or set its path in the settings.'),
             cause: error,
           });

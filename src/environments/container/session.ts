@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import type { ContainerInspectInfo } from 'dockerode';
+import { withDeadline } from '../../base/abort.ts';
 import type { SwitchyardError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Runner } from '../../base/process.ts';
 import type { Project } from '../../config/project.ts';
-import type { WorkspaceMode } from '../../config/settings.ts';
+import type { SwitchyardSettings } from '../../config/settings.ts';
 import { DockerConnection } from '../../connections/dockerConnection.ts';
 import { runInContainer } from '../../connections/dockerRun.ts';
 import type { DockerEngine } from '../../engines/docker.ts';
-import type { CarryReport, WorkspaceCarrier } from '../../sync/carrier.ts';
+import type { CarryReport, CarryRequest } from '../../sync/carrier.ts';
+import type { LiveSync } from '../../sync/liveSync.ts';
 import type { OpenResult, OperationOptions } from '../environment.ts';
 import { FileHookMarkers } from '../hooks/markers.ts';
 import { hookNames, hookPlan, occasionOf, type HookOccasion } from '../hooks/plan.ts';
@@ -18,12 +20,15 @@ import { probeUserEnv } from '../userEnv.ts';
 import type { ContainerRecord, RecordStore } from './record.ts';
 import { grantAccess } from './workspaceAccess.ts';
 
+/** How long the last changes of a workspace may take before the container goes, in milliseconds. */
+const lastChangesMs = 60_000;
+
 export interface SessionParts {
   readonly engine: DockerEngine;
   readonly runner: Runner;
   readonly log: Logger;
-  /** Carries a workspace that is not mounted. */
-  readonly carrierFor: (project: Project) => WorkspaceCarrier;
+  /** Keeps a workspace that is not mounted the same on both sides. */
+  readonly syncFor: (project: Project, rules: () => SwitchyardSettings['sync']) => LiveSync;
 }
 
 interface Live {
@@ -39,7 +44,8 @@ export class ContainerSession {
   readonly #parts: SessionParts;
   readonly #records: RecordStore;
   readonly #markers: FileHookMarkers;
-  #carrier: WorkspaceCarrier | undefined;
+  #sync: LiveSync | undefined;
+  #rules: SwitchyardSettings['sync'] = { ignore: [], protect: [] };
   #live: Live | undefined;
 
   constructor(project: Project, parts: SessionParts, records: RecordStore) {
@@ -49,23 +55,29 @@ export class ContainerSession {
     this.#markers = new FileHookMarkers(path.join(project.storage, 'container-hooks.json'), parts.log);
   }
 
+  /** Undefined where the workspace is mounted. */
+  get sync(): LiveSync | undefined {
+    return this.#sync;
+  }
+
   /** From a running container to one that is ready: workspace, connection, the hooks that are due. */
   async enter(
     container: ContainerInspectInfo,
     known: ContainerRecord,
-    mode: WorkspaceMode,
+    settings: SwitchyardSettings,
     start: OpenResult['start'],
     options: OperationOptions,
   ): Promise<OpenResult> {
     const { signal, progress } = options;
     let record = known;
-    if (mode === 'mount') {
+    const isMounted = settings.container.workspace === 'mount';
+    if (isMounted) {
       if (start && start.how !== 'resume') record = await this.#grantAccess(record, options);
     } else if (start?.how === 'create') {
       await this.#makeFolder(record, signal);
     }
-    const carried = mode === 'mount' ? undefined : await this.carry(record, options);
     if (start?.how === 'create') record = await this.#probe(record, signal);
+    const carried = isMounted ? undefined : await this.#attach(record, settings, options);
     const connection = this.connect(record);
     const problem = await runDueHooks(
       {
@@ -111,15 +123,23 @@ export class ContainerSession {
     this.#live = undefined;
   }
 
-  /** Brings a workspace that is not mounted across, in both directions. */
-  async carry(record: ContainerRecord, { progress, signal }: OperationOptions): Promise<CarryReport> {
-    this.#carrier ??= this.#parts.carrierFor(this.#project);
-    const request = {
-      connection: this.connect(record),
-      guestFolder: record.workspaceFolder,
-      guestId: record.containerId,
-    };
-    return this.#carrier.carry(request, progress, signal);
+  /** Brings both sides of a workspace that is not mounted together now. */
+  async carry(
+    record: ContainerRecord,
+    settings: SwitchyardSettings,
+    { progress, signal }: OperationOptions,
+  ): Promise<CarryReport> {
+    return this.#syncOf(settings).carry(this.#carryRequest(record), progress, signal);
+  }
+
+  /** Sends the last changes of a workspace that is not mounted, before the container stops to answer. */
+  async detach(signal: AbortSignal): Promise<void> {
+    await this.#sync?.detach(withDeadline(signal, lastChangesMs));
+  }
+
+  dispose(): void {
+    this.#sync?.dispose();
+    this.disconnect();
   }
 
   /** Writes down that another tool ran the hooks of these occasions. */
@@ -140,6 +160,28 @@ export class ContainerSession {
       }
     }
     return undefined;
+  }
+
+  async #attach(
+    record: ContainerRecord,
+    settings: SwitchyardSettings,
+    { progress, signal }: OperationOptions,
+  ): Promise<CarryReport> {
+    return this.#syncOf(settings).attach(this.#carryRequest(record), progress, signal);
+  }
+
+  #syncOf(settings: SwitchyardSettings): LiveSync {
+    this.#rules = settings.sync;
+    this.#sync ??= this.#parts.syncFor(this.#project, () => this.#rules);
+    return this.#sync;
+  }
+
+  #carryRequest(record: ContainerRecord): CarryRequest {
+    return {
+      connection: this.connect(record),
+      guestFolder: record.workspaceFolder,
+      guestId: record.containerId,
+    };
   }
 
   async #grantAccess(

@@ -6,13 +6,14 @@ import { ExecaRunner } from '../../../src/base/execaRunner.ts';
 import { silentLogger, type Logger } from '../../../src/base/log.ts';
 import type { Progress } from '../../../src/base/progress.ts';
 import { projectId, type Project } from '../../../src/config/project.ts';
+import { DevcontainerCli } from '../../../src/engines/devcontainerCli.ts';
 import type { DockerEngine } from '../../../src/engines/docker.ts';
 import { ContainerProvider } from '../../../src/environments/container/containerProvider.ts';
 import { findContainer } from '../../../src/environments/container/lookup.ts';
 import type { Environment } from '../../../src/environments/environment.ts';
 import type { Connection } from '../../../src/connections/connection.ts';
 import { run } from '../../../src/connections/run.ts';
-import type { WorkspaceCarrier } from '../../../src/sync/carrier.ts';
+import { WorkspaceSync } from '../../../src/sync/workspaceSync.ts';
 import { never, realEngine } from './docker.ts';
 
 const root = new URL('../../..', import.meta.url).pathname;
@@ -26,21 +27,22 @@ const programs = {
   env: {},
 };
 
-/** A carrier for tests that mount. */
-const noCarrier: WorkspaceCarrier = {
-  carry: () => Promise.reject(new Error('This test mounts its workspace.')),
-};
-
-export function realProvider(
-  options: { engine?: DockerEngine; carrier?: WorkspaceCarrier; log?: Logger } = {},
-): ContainerProvider {
+export function realProvider(options: { engine?: DockerEngine; log?: Logger } = {}): ContainerProvider {
   const log = options.log ?? silentLogger;
+  const runner = new ExecaRunner(log);
   return new ContainerProvider({
     engine: options.engine ?? realEngine(),
-    runner: new ExecaRunner(log),
+    runner,
     log,
-    programs,
-    carrierFor: () => options.carrier ?? noCarrier,
+    devcontainer: new DevcontainerCli(programs, runner, log),
+    dockerProgram: programs.docker,
+    syncFor: (project, rules) =>
+      new WorkspaceSync({
+        hostFolder: project.folder,
+        stateFolder: path.join(project.storage, 'container', 'sync'),
+        ...rules(),
+        log,
+      }),
   });
 }
 
