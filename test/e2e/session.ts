@@ -6,6 +6,7 @@ import { root } from '../machine/dependencies.mjs';
 import { launchBrowser } from '../machine/editor/browser.ts';
 import { startCodeServer, type CodeServer } from '../machine/editor/codeServer.ts';
 import { findEditor } from '../machine/editor/install.ts';
+import { removeContainers, removeMachines } from './cleanUp.ts';
 import { Workbench } from './pages/workbench.ts';
 
 /** What a person would have set, and what makes the screen readable for a test. */
@@ -104,6 +105,8 @@ export class Session {
     for (const scheme of ['light', 'dark'] as const) {
       await this.workbench.theme(scheme);
       await this.#page.screenshot({
+        // Colours go over to the other theme's in a transition.
+        animations: 'disabled',
         path: join(root, 'test/.output/e2e', this.#name, `${file}-${scheme}.png`),
       });
     }
@@ -114,9 +117,13 @@ export class Session {
     return basename(this.project);
   }
 
+  /** Also takes away what a journey that broke off could not: its container and its machine. */
   async end(): Promise<void> {
+    const storage = join(this.folder, 'code-server/user/User/globalStorage/switchyard.switchyard');
     await this.#browser.close();
     await this.#server.stop();
+    await removeContainers(this.project);
+    await removeMachines(join(storage, 'projects'));
     // A hook may have written files as another user; VS Code may still write its last lines.
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
