@@ -120,6 +120,7 @@ export class Session implements Disposable {
       try {
         const report = await this.engine.everything(signal);
         this.#lastScan = this.#parts.now();
+        this.#tries.clear();
         this.#after(report);
         return report;
       } catch (error) {

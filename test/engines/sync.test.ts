@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -195,6 +196,17 @@ describe.each([['python3'], ['perl']])('with %s', (interpreter) => {
       expect(two.read('host', 'src/a.txt')).toBe('changed');
       expect(two.read('host', `${report.conflicts[0]?.copy ?? ''}/inner`)).toBe('i');
       expectSame();
+    });
+
+    it('deletes nothing of a folder that cannot be read, and says so', async () => {
+      // Root reads everything, so here is what nobody can list: no folder, file or link at all.
+      two.write('host', 'src/sub/x.txt', 'x');
+      await two.carry();
+      two.remove('guest', 'src/sub');
+      execFileSync('mkfifo', [path.join(two.guest, 'src/sub')]);
+      const report = await two.carry();
+      expect(report.skipped.map((item) => item.path)).toContain('src/sub');
+      expect(two.read('host', 'src/sub/x.txt')).toBe('x');
     });
 
     it('carries the executable bit both ways', async () => {

@@ -633,7 +633,9 @@ sub hello {
         last if $held = flock $lock, LOCK_EX | LOCK_NB;
         # An agent whose connection was lost without its noticing: the host has one sync at a time.
         my $other = read_text("$state/lock");
-        kill 'TERM', $other if $try == 1 && $other =~ /\A\d+\z/;
+        # Its greeting is among its arguments: a number that was given to another program since has none.
+        my $ours = $other =~ /\A\d+\z/ && read_text("/proc/$other/cmdline") =~ /switchyard-/;
+        kill 'TERM', $other if $try == 1 && $ours;
         select undef, undef, undef, 0.02;
     }
     refuse('failed', 'another sync holds this folder') unless $held;

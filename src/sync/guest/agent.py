@@ -706,7 +706,8 @@ def hello(fields):
             # An agent whose connection was lost without its noticing: the host has one sync at a time.
             lock.seek(0)
             other = lock.read().strip()
-            if other.isdigit() and attempt == 0:
+            # Its greeting is among its arguments: a number that was given to another program since has none.
+            if other.isdigit() and attempt == 0 and b'switchyard-' in read_text('/proc/%d/cmdline' % int(other)):
                 try:
                     os.kill(int(other), signal.SIGTERM)
                 except OSError:

@@ -152,7 +152,17 @@ export class ModelRun {
     const keys = path.join(this.two.guestState, 'switchyard', 'sync');
     for (const key of fs.existsSync(keys) ? fs.readdirSync(keys) : []) {
       const pid = Number(fs.readFileSync(path.join(keys, key, 'lock'), 'utf8'));
-      if (pid > 1) process.kill(pid, 'SIGKILL');
+      if (pid > 1 && this.#isOurs(pid)) process.kill(pid, 'SIGKILL');
+    }
+  }
+
+  /** The number may be another program's by now: ours has this run's own folder in its environment. */
+  #isOurs(pid: number): boolean {
+    try {
+      return fs.readFileSync(`/proc/${pid}/environ`, 'utf8').includes(this.two.guestState);
+    } catch (error) {
+      if (['ENOENT', 'ESRCH', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+      throw error;
     }
   }
 
