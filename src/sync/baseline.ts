@@ -84,6 +84,7 @@ export class Baseline {
       if (base) baseline.set(at, base);
       else baseline.delete(at);
     }
+    await baseline.note();
     return baseline;
   }
 
