@@ -189,7 +189,7 @@ export class Terminals {
   ): vscode.TerminalOptions | vscode.ExtensionTerminalOptions {
     if (kind === 'host') return { cwd: model.project.folder, name: environmentName('host') };
     return {
-      name: `${model.project.name} (${environmentName(kind)})`,
+      name: `${environmentName(kind)} · ${model.project.name}`,
       pty: new GuestTerminal(() => this.#open(model, kind), userShell, false),
       iconPath: icon(kind),
     };

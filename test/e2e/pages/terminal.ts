@@ -55,7 +55,8 @@ export class Terminal {
       boundMs,
     );
     // The line is put together by the shell, so what is typed never looks like what is printed.
-    await this.#page.keyboard.type(`${command}; echo "e""nd:$?"`);
+    // What a command prints may lack its last line break, so the end has a line of its own.
+    await this.#page.keyboard.type(`${command}; s=$?; echo; echo "e""nd:$s"`);
     await this.#page.keyboard.press('Enter');
     const text = await until(
       `The terminal ran ${command}`,
@@ -66,7 +67,7 @@ export class Terminal {
     const lines = text.split('\n');
     const end = lines.findIndex((line) => /^end:\d+$/.test(line));
     const status = Number(lines[end]?.slice('end:'.length));
-    const typed = lines.findIndex((line) => line.includes('nd:$?"'));
+    const typed = lines.findIndex((line) => line.includes('nd:$s"'));
     const printed = lines.slice(typed + 1, end).join('\n');
     if (status !== 0) throw new Error(`"${command}" ended with ${status} in the terminal: ${plain(printed)}`);
     return printed;
