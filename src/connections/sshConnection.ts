@@ -35,6 +35,8 @@ const channelMs = 20_000;
 /** How often to ask whether the server is there, and after how many silences it is not. */
 const keepaliveMs = 10_000;
 const keepaliveCount = 3;
+/** How long the server may take to close a connection that we ended, in milliseconds. */
+const hangUpMs = 1_000;
 /** How long a program may take to end by itself when its owner no longer wants it, in milliseconds. */
 const graceMs = 2_000;
 
@@ -74,7 +76,7 @@ export class SshConnection implements Connection {
     this.description = `${target.user}@${target.host}`;
     client.on('error', (error) => (this.#failure ??= error));
     client.once('close', () => this.#onClose());
-    this.#owned.add(toDisposable(() => client.end()));
+    this.#owned.add(toDisposable(() => hangUp(client)));
   }
 
   get isClosed(): boolean {
@@ -119,8 +121,9 @@ export class SshConnection implements Connection {
     });
   }
 
+  /** Closed at once: whoever asks next must not be given a connection that is on its way out. */
   dispose(): void {
-    this.#owned.dispose();
+    this.#onClose();
   }
 
   /** A second login, made the first time that somebody else than the connection's user is asked for. */
@@ -128,7 +131,7 @@ export class SshConnection implements Connection {
     const opening = (this.#admin ??= login(this.#target, admin, slowLoginMs, signal).then((client) => {
       client.on('error', () => undefined);
       client.once('close', () => (this.#admin = undefined));
-      this.#owned.add(toDisposable(() => client.end()));
+      this.#owned.add(toDisposable(() => hangUp(client)));
       return client;
     }));
     try {
@@ -177,10 +180,11 @@ export class SshConnection implements Connection {
   }
 
   #onClose(): void {
+    if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#owned.dispose();
     this.#closed.fire(this.#failure);
     this.#closed.dispose();
-    this.#owned.dispose();
   }
 
   #gone(): SwitchyardError {
@@ -214,6 +218,7 @@ class SshProcess implements RemoteProcess {
   readonly exit: Promise<ExitStatus>;
   readonly #channel: ClientChannel;
   readonly #tty: boolean;
+  #settle: () => void = () => undefined;
   #over = false;
   #ending = false;
 
@@ -230,10 +235,11 @@ class SshProcess implements RemoteProcess {
       status = { code: code ?? undefined, signal: signalName?.replace(/^SIG/, '') };
     });
     this.exit = new Promise((resolve) => {
-      channel.once('close', () => {
+      this.#settle = () => {
         this.#over = true;
         resolve(status);
-      });
+      };
+      channel.once('close', this.#settle);
     });
   }
 
@@ -242,7 +248,7 @@ class SshProcess implements RemoteProcess {
   }
 
   kill(signal: 'INT' | 'TERM' | 'KILL' | 'HUP'): Promise<void> {
-    // sshd signals the program's whole process group (since OpenSSH 7.9).
+    // sshd signals the program's whole process group (since OpenSSH 7.9), but not in a session of root.
     if (!this.#over) this.#channel.signal(signal);
     return Promise.resolve();
   }
@@ -263,9 +269,17 @@ class SshProcess implements RemoteProcess {
       if (this.#over) return;
       this.#channel.signal('KILL');
       this.#channel.close();
+      // sshd keeps the channel while the program lives, and takes no signals for a session of root.
+      this.#settle();
     }, graceMs);
     void this.exit.then(() => clearTimeout(timer));
   }
+}
+
+/** Says goodbye, and does not wait long for an answer: the machine may be suspended meanwhile. */
+function hangUp(client: Client): void {
+  client.end();
+  setTimeout(() => client.destroy(), hangUpMs).unref();
 }
 
 /** The algorithms with which a key of this type signs, best first. */

@@ -1,0 +1,107 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connectSsh, type SshConnection, type SshTarget } from '../../src/connections/sshConnection.ts';
+import { generateKeys } from '../../src/environments/vm/image/keys.ts';
+import { never } from './support/docker.ts';
+import { SshServer } from './support/sshServer.ts';
+import { output } from './support/vm.ts';
+
+describe('a connection over SSH, with a real sshd', () => {
+  let server: SshServer;
+  let target: SshTarget;
+  let connection: SshConnection;
+
+  beforeAll(async () => {
+    server = await SshServer.start();
+    target = {
+      host: '127.0.0.1',
+      port: server.port,
+      user: 'root',
+      privateKey: readFileSync(server.key, 'utf8'),
+      hostKeys: [readFileSync(path.join(server.folder, 'host.pub'), 'utf8')],
+      admin: 'root',
+    };
+    connection = await connectSsh(target, { cwd: '/usr', env: { A: 'from the defaults' } }, never);
+  });
+
+  afterAll(async () => {
+    connection.dispose();
+    await server.stop();
+  });
+
+  it('refuses a server with another key, and shows both fingerprints', async () => {
+    const { hostPublic } = await generateKeys();
+    const error = await connectSsh({ ...target, hostKeys: [hostPublic] }, { env: {} }, never).catch(
+      (reason: unknown) => reason,
+    );
+    expect(error).toMatchObject({ code: 'ssh.hostKey' });
+    expect((error as { why: string }).why.match(/SHA256:\S{43}/g)).toHaveLength(2);
+  });
+
+  it('says who is not let in', async () => {
+    const { userPrivate } = await generateKeys();
+    await expect(
+      connectSsh({ ...target, privateKey: userPrivate }, { env: {} }, never),
+    ).rejects.toMatchObject({ code: 'ssh.failed' });
+  });
+
+  it('brings arguments, variables and folder to the program as they are', async () => {
+    const words = ['a b', `'"$HOME\\`, '', 'ü\n'];
+    const printed = await output(connection, ['sh', '-c', 'printf "%s|" "$PWD" "$A" "$@"', 'sh', ...words]);
+    expect(printed).toBe(['/usr', 'from the defaults', ...words, ''].join('|'));
+    expect(await output(connection, ['pwd'], { cwd: '/tmp' })).toBe('/tmp');
+    expect(await output(connection, ['sh', '-c', 'id -un; echo "$HOME"'], { user: 'nobody' })).toBe(
+      'nobody\n/nonexistent',
+    );
+  });
+
+  it('tells how a program ended', async () => {
+    await expect(output(connection, ['sh', '-c', 'exit 3'])).rejects.toThrow(/: 3 /);
+    const killed = await connection.exec({ argv: ['sh', '-c', 'kill -TERM $$'] }, never);
+    killed.stdout.resume();
+    killed.stderr.resume();
+    expect(await killed.exit).toEqual({ code: undefined, signal: 'TERM' });
+  });
+
+  it('lets go of a program that nobody wants any more', async () => {
+    const process = await connection.exec({ argv: ['sleep', '5'] }, never);
+    process.dispose();
+    expect(await process.exit).toEqual({ code: undefined, signal: undefined });
+  });
+
+  it('has a terminal that resizes', async () => {
+    const shell = await connection.exec({ argv: ['sh'], tty: { columns: 80, rows: 24 } }, never);
+    let seen = '';
+    const resized = new Promise<void>((resolve) =>
+      shell.stdout.on('data', (chunk: Buffer) => {
+        seen += chunk.toString('utf8');
+        if (seen.includes('40 132')) resolve();
+      }),
+    );
+    shell.resize({ columns: 132, rows: 40 });
+    shell.stdin.write('stty size\n');
+    await resized;
+    shell.dispose();
+    await shell.exit;
+  });
+
+  it('opens ports as seen from inside', async () => {
+    const stream = await connection.connectTcp('127.0.0.1', server.port, never);
+    const banner = await new Promise<string>((resolve) =>
+      stream.once('data', (data: Buffer) => resolve(data.toString())),
+    );
+    stream.destroy();
+    expect(banner).toMatch(/^SSH-2\.0-OpenSSH/);
+  });
+
+  it('is closed at once when it is disposed, and then opens nothing', async () => {
+    const second = await connectSsh(target, { env: {} }, never);
+    let closed = 0;
+    second.onDidClose(() => (closed += 1));
+    second.dispose();
+    expect(second.isClosed).toBe(true);
+    expect(closed).toBe(1);
+    await expect(second.exec({ argv: ['true'] }, never)).rejects.toMatchObject({ code: 'environment.gone' });
+  });
+});
