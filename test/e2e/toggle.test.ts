@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
-import { bounds } from './pages/until.ts';
+import { bounds, until } from './pages/until.ts';
 import { Session } from './session.ts';
 
 /** One person's way through both kinds; each test is a station that begins where the one before ended. */
@@ -90,7 +90,12 @@ describe('one project, container and VM', () => {
       await workbench.show('Explorer');
       await workbench.explorer.open('made-inside.txt');
       await workbench.editor.appendLine('made-inside.txt', 'from the host');
-      expect(await readFile(join(session.project, 'made-inside.txt'), 'utf8')).toContain('from the host');
+      await until(
+        'The editor wrote the file',
+        () => readFile(join(session.project, 'made-inside.txt'), 'utf8'),
+        (text) => text.includes('from the host'),
+        bounds.click,
+      );
       await workbench.show('Switchyard');
       await workbench.command('Switchyard: Toggle Container/VM');
       await workbench.statusBar.waitFor(/^Container$/, bounds.start);
