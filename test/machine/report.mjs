@@ -54,7 +54,7 @@ export class Report {
     };
     const step = new Step((text) => {
       // Programs colour and rewrite their own lines; only the words are wanted here.
-      // eslint-disable-next-line no-control-regex
+      // eslint-disable-next-line no-control-regex -- escape sequences begin with a control character
       last = text.replace(/\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x1f]/g, ' ').trim();
       if (this.#live) draw();
     });
