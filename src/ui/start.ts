@@ -48,9 +48,8 @@ export function startUi(parts: {
   ui.add(
     operations.onDidChangeStep((environment) => monitor.setStep(environment, operations.step(environment))),
   );
-  const open = openForTerminal(operations, errors);
-  const terminals = new Terminals(open);
-  const services: CommandServices = { projects, monitor, others, operations, errors, terminals, open, log };
+  const terminals = new Terminals(openForTerminal(operations, errors));
+  const services: CommandServices = { projects, monitor, others, operations, errors, terminals, log };
 
   ui.add(
     registerCommands(

@@ -4,7 +4,7 @@ import type { Monitor } from '../model/monitor.ts';
 import type { Others } from '../model/others.ts';
 import type { WindowProjects } from '../model/windowProjects.ts';
 import type { Operations } from '../operations.ts';
-import type { OpenEnvironment, Terminals } from '../terminals.ts';
+import type { Terminals } from '../terminals.ts';
 
 /** The parts that the commands work with; each group of commands picks what it needs. */
 export interface CommandServices {
@@ -14,6 +14,5 @@ export interface CommandServices {
   readonly operations: Operations;
   readonly errors: ErrorReporter;
   readonly terminals: Terminals;
-  readonly open: OpenEnvironment;
   readonly log: vscode.LogOutputChannel;
 }
