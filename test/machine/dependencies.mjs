@@ -83,11 +83,21 @@ function npmCi(onLine) {
       else
         reject(
           new Error(
-            `npm ci ended with ${code ?? signal}.\n${output.trimEnd().split('\n').slice(-15).join('\n')}`,
+            `npm ci ended with ${code ?? signal}.\n${whyNpmEnded(output)}`,
           ),
         );
     });
   });
+}
+
+/**
+ * The lines in which npm says why; its usage text, which follows them, helps nobody.
+ * @param {string} output
+ */
+function whyNpmEnded(output) {
+  const lines = output.trimEnd().split('\n');
+  const errors = lines.filter((line) => /^npm (error|ERR!) \S/.test(line));
+  return (errors.length > 0 ? errors.slice(0, 12) : lines.slice(-15)).join('\n');
 }
 
 /**
