@@ -80,12 +80,7 @@ function npmCi(onLine) {
     child.on('error', reject);
     child.on('close', (code, signal) => {
       if (code === 0) resolve();
-      else
-        reject(
-          new Error(
-            `npm ci ended with ${code ?? signal}.\n${whyNpmEnded(output)}`,
-          ),
-        );
+      else reject(new Error(`npm ci ended with ${code ?? signal}.\n${whyNpmEnded(output)}`));
     });
   });
 }
