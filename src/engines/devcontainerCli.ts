@@ -125,6 +125,7 @@ export function buildCommand(
       ...(options.noCache ? ['--no-cache'] : []),
     ]),
     timeoutMs: 120 * minute,
+    recorded: true,
     parse: (stdout) => [(lastJson(stdout) as { imageName: string | string[] }).imageName].flat(),
   };
 }
@@ -143,6 +144,7 @@ export function upCommand(
     ]),
     // A hook may rightly take very long; a person can cancel it.
     timeoutMs: 24 * 60 * minute,
+    recorded: true,
     parse: (stdout) => lastJson(stdout) as UpResult,
   };
 }
@@ -156,6 +158,7 @@ export function runUserCommandsCommand(
   return {
     ...call(programs, target, 'run-user-commands', ['--container-id', containerId]),
     timeoutMs: 24 * 60 * minute,
+    recorded: true,
     parse: () => undefined,
   };
 }

@@ -112,7 +112,12 @@ export class Leftovers {
 
 /** What programs leave in any temporary folder, and what no test can take away. */
 function isOfATool(name: string): boolean {
-  return name === boxes || name === 'node-compile-cache' || name.startsWith('.org.chromium.');
+  return (
+    name === boxes ||
+    name === 'node-compile-cache' ||
+    name.startsWith('.org.chromium.') ||
+    name.startsWith('devcontainercli')
+  );
 }
 
 async function standing(): Promise<Standing> {

@@ -1,5 +1,14 @@
 import * as l10n from '@vscode/l10n';
-import { formatAge, formatBytes, formatClock, formatDuration, formatPercent } from '../../base/format.ts';
+import {
+  compactBytes,
+  compactDuration,
+  compactPercent,
+  formatAge,
+  formatBytes,
+  formatClock,
+  formatDuration,
+  formatPercent,
+} from '../../base/format.ts';
 import type { GuestKind } from '../../base/kinds.ts';
 import type {
   EnvironmentDetails,
@@ -40,7 +49,7 @@ function withoutStop(text: string): string {
 
 /** What an environment's own row says. */
 export function environmentRow(snapshot: Snapshot): RowText {
-  const parts = environmentParts(snapshot);
+  const parts = environmentParts(snapshot, full);
   const label = kindName(snapshot.kind);
   const sentence = l10n.t('{0} of this project: {1}.', label, parts.join(', '));
   const lines = [snapshot.active ? l10n.t('{0} It is the active environment.', sentence) : sentence];
@@ -48,10 +57,27 @@ export function environmentRow(snapshot: Snapshot): RowText {
   if (snapshot.status.drifted) {
     lines.push(l10n.t('The configuration changed since it was made. Rebuild to apply the change.'));
   }
-  return { label, description: parts.join(' · '), tooltip: lines.join('\n\n') };
+  return {
+    label,
+    description: environmentParts(snapshot, compact).join(' · '),
+    tooltip: lines.join('\n\n'),
+  };
 }
 
-function environmentParts(snapshot: Snapshot): string[] {
+/** How the figures of a running environment are written: whole in a sentence, narrow in a row of 300 pixels. */
+interface Figures {
+  readonly started: (ms: number) => string;
+  readonly cpu: (percent: number) => string;
+  readonly memory: (bytes: number) => string;
+}
+const compact: Figures = { started: compactDuration, cpu: compactPercent, memory: compactBytes };
+const full: Figures = {
+  started: (ms) => l10n.t('started in {0}', formatDuration(ms)),
+  cpu: (percent) => l10n.t('{0} CPU', formatPercent(percent)),
+  memory: (bytes) => l10n.t('{0} memory', formatBytes(bytes)),
+};
+
+function environmentParts(snapshot: Snapshot, figures: Figures): string[] {
   const { status, usage, starts, step, expectedMs } = snapshot;
   switch (status.state) {
     case 'unknown':
@@ -83,9 +109,9 @@ function environmentParts(snapshot: Snapshot): string[] {
     case 'running':
       return [
         step ?? l10n.t('running'),
-        ...(starts.last ? [formatDuration(starts.last.durationMs)] : []),
-        ...(usage?.cpuPercent === undefined ? [] : [formatPercent(usage.cpuPercent)]),
-        ...(usage?.memoryBytes === undefined ? [] : [formatBytes(usage.memoryBytes)]),
+        ...(starts.last ? [figures.started(starts.last.durationMs)] : []),
+        ...(usage?.cpuPercent === undefined ? [] : [figures.cpu(usage.cpuPercent)]),
+        ...(usage?.memoryBytes === undefined ? [] : [figures.memory(usage.memoryBytes)]),
       ];
   }
 }

@@ -72,7 +72,7 @@ const running = snapshot('running', {
 
 describe('environmentRow', () => {
   it('says state, last start, CPU and memory of a running one', () => {
-    expect(environmentRow(running).description).toBe('running · 0.4 s · 2 % · 84 MB');
+    expect(environmentRow(running).description).toBe('running · 0.4s · 2% · 84MB');
   });
 
   it('leaves out the figures that are not known', () => {
@@ -110,7 +110,7 @@ describe('environmentRow', () => {
 
   it('reads as a sentence, and says which one is active', () => {
     expect(environmentRow({ ...running, active: true }).tooltip).toBe(
-      'Container of this project: running, 0.4 s, 2 %, 84 MB. It is the active environment.',
+      'Container of this project: running, started in 0.4 s, 2 % CPU, 84 MB memory. It is the active environment.',
     );
   });
 });
