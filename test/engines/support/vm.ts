@@ -6,11 +6,13 @@ import { promisify } from 'node:util';
 import { ExecaRunner } from '../../../src/base/execaRunner.ts';
 import type { Logger } from '../../../src/base/log.ts';
 import { silentLogger } from '../../../src/base/log.ts';
+import { ownerTag } from '../../../src/base/processLedger.ts';
 import type { Progress } from '../../../src/base/progress.ts';
 import { projectId, type Project } from '../../../src/config/project.ts';
 import type { Connection } from '../../../src/connections/connection.ts';
 import { run } from '../../../src/connections/run.ts';
 import { DevcontainerCli } from '../../../src/engines/devcontainerCli.ts';
+import { buildLabel } from '../../../src/environments/vm/image/buildContainer.ts';
 import type { MachineTimeouts } from '../../../src/environments/vm/machine.ts';
 import { VmProvider } from '../../../src/environments/vm/vmProvider.ts';
 import { WorkspaceSync } from '../../../src/sync/workspaceSync.ts';
@@ -157,7 +159,7 @@ export async function traces(mark: string): Promise<string[]> {
       'ps',
       '-a',
       '--filter',
-      `label=switchyard.box-build=${process.pid}`,
+      `label=${buildLabel}=${ownerTag()}`,
       '--format',
       '{{.ID}}',
     ]),
