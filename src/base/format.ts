@@ -43,7 +43,7 @@ export function formatBytes(bytes: number): string {
 
 /** "0 %", "2 %", "97 %"; under ten per cent that is not zero, with one decimal where it says more: "0.4 %". */
 export function formatPercent(percent: number): string {
-  const digits = percent > 0 && percent < 0.95 ? 1 : 0;
+  const digits = percent >= 0.05 && percent < 0.95 ? 1 : 0;
   return `${percent.toFixed(digits)} %`;
 }
 

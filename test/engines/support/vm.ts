@@ -155,14 +155,7 @@ export async function traces(mark: string): Promise<string[]> {
     virsh('list', '--all', '--name'),
     virsh('vol-list', '--pool', 'default').catch(() => ''),
     readdir(path.join(vagrantHome, 'boxes')).catch(() => []),
-    execute('docker', [
-      'ps',
-      '-a',
-      '--filter',
-      `label=${buildLabel}=${ownerTag()}`,
-      '--format',
-      '{{.ID}}',
-    ]),
+    execute('docker', ['ps', '-a', '--filter', `label=${buildLabel}=${ownerTag()}`, '--format', '{{.ID}}']),
   ]);
   return [
     ...domains.split('\n').map((line) => `domain ${line}`),
