@@ -93,6 +93,20 @@ export class VmGuest {
     return this.#connection?.isClosed === false ? this.#connection : undefined;
   }
 
+  /** The hot path: enters a machine that runs; undefined where there is anything to be made or started. */
+  async enterRunning(progress: Progress, signal: AbortSignal): Promise<OpenResult | undefined> {
+    const [settings, info, record] = await Promise.all([
+      this.settings(),
+      this.machine.info(signal),
+      this.record.read(),
+    ]);
+    // Another window makes it, and writes the phase and the run when it has.
+    if (stateOf(info) !== 'running' || record?.phase !== 'ready' || record.run?.id !== info?.run)
+      return undefined;
+    return this.#enter(settings, record, undefined, progress, signal);
+  }
+
+  /** Makes, starts or wakes it, and enters it. Only one window at a time may. */
   async open(progress: Progress, signal: AbortSignal): Promise<OpenResult> {
     const settings = await this.settings();
     const info = await this.machine.info(signal);
