@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as l10n from '@vscode/l10n';
 import { withDeadline } from '../../base/abort.ts';
@@ -19,8 +18,6 @@ import type { CarryReport } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
 import type { OpenResult } from '../environment.ts';
 import { FileHookMarkers } from '../hooks/markers.ts';
-import { hookPlan, parseHook } from '../hooks/plan.ts';
-import { runDueHooks } from '../hooks/run.ts';
 import { chooseAcceleration, probeVirtualisation } from './acceleration.ts';
 import { stateOf } from './domainState.ts';
 import { setGuestClock } from './guestClock.ts';
@@ -30,7 +27,8 @@ import { Machine, type MachineTimeouts } from './machine.ts';
 import { buildProjectImage, configHash } from './projectImage.ts';
 import { RecordFile, type MachineRecord } from './record.ts';
 import { expectSupported, strange } from './supported.ts';
-import { waitForSsh } from './waitForSsh.ts';
+import { VmAccess } from './vmAccess.ts';
+import { VmHooks } from './vmHooks.ts';
 
 /** What every VM of this computer shares. */
 export interface VmServices {
@@ -56,16 +54,11 @@ export class VmGuest {
   readonly record: RecordFile;
   readonly #project: Project;
   readonly #services: VmServices;
-  readonly #markers: FileHookMarkers;
+  readonly #hooks: VmHooks;
+  readonly #access: VmAccess;
   readonly #onCreating: () => void;
-  readonly #onDisconnected: () => void;
-  /** A failed hook of the present run. */
-  #hookProblem: SwitchyardError | undefined;
-  #connection: SshConnection | undefined;
   readonly sync: LiveSync;
   #rules: SwitchyardSettings['sync'] = { ignore: [], protect: [] };
-  /** The connection that hooks were run for as an attachment, and the attachment's id. */
-  #attachment: { readonly connection: Connection; readonly id: string } | undefined;
 
   constructor(
     project: Project,
@@ -76,21 +69,35 @@ export class VmGuest {
     this.#services = services;
     this.sync = services.syncFor(project, () => this.#rules);
     this.#onCreating = events.onCreating;
-    this.#onDisconnected = events.onDisconnected;
     const folder = path.join(project.storage, 'vm');
     this.machine = new Machine({ projectId: project.id, folder, ...services });
     this.record = new RecordFile(path.join(folder, 'machine.json'), services.log);
-    this.#markers = new FileHookMarkers(path.join(folder, 'hooks.json'), services.log);
+    this.#hooks = new VmHooks(
+      project.folder,
+      services.runner,
+      new FileHookMarkers(path.join(folder, 'hooks.json'), services.log),
+    );
+    this.#access = new VmAccess({
+      machine: this.machine,
+      record: this.record,
+      boxes: services.boxes,
+      bootMs: services.timeouts.bootMs,
+      onDisconnected: events.onDisconnected,
+    });
   }
 
   /** Why a hook of the present run failed. */
   get hookProblem(): SwitchyardError | undefined {
-    return this.#hookProblem;
+    return this.#hooks.problem;
   }
 
   /** The connection, while it lives. */
   get connection(): SshConnection | undefined {
-    return this.#connection?.isClosed === false ? this.#connection : undefined;
+    return this.#access.connection;
+  }
+
+  async connect(record: MachineRecord, signal: AbortSignal): Promise<SshConnection> {
+    return this.#access.connect(record, signal);
   }
 
   /** The hot path: enters a machine that runs; undefined where there is anything to be made or started. */
@@ -124,7 +131,7 @@ export class VmGuest {
     progress.step(
       state === 'suspended' ? l10n.t('Waking the virtual machine') : l10n.t('Starting the virtual machine'),
     );
-    await this.#initialize(record.merged, progress, signal);
+    await this.#hooks.initialize(record.merged, progress, signal);
     await this.machine.start(info, signal);
     const how = state === 'suspended' ? 'resume' : 'start';
     return this.#enter(settings, record, { how, warmCache: true }, progress, signal);
@@ -154,7 +161,7 @@ export class VmGuest {
     progress.line(l10n.t('Acceleration: {0}. {1}', acceleration.type, acceleration.reason));
     const image = await buildProjectImage(this.#project, this.#services, { progress, signal });
     const merged = image.configuration.mergedConfiguration;
-    await this.#initialize(merged as Readonly<Record<string, unknown>>, progress, signal);
+    await this.#hooks.initialize(merged as Readonly<Record<string, unknown>>, progress, signal);
     const { box, cached } = await this.#services.boxes.ensure(image.id, image.layers, this.#project.id, {
       progress,
       signal,
@@ -239,7 +246,7 @@ export class VmGuest {
     progress: Progress,
     signal: AbortSignal,
   ): Promise<OpenResult> {
-    const known = this.#connection && !this.#connection.isClosed ? this.#connection : undefined;
+    const known = this.connection;
     if (!known) progress.step(l10n.t('Connecting'));
     let record = before;
     const connection = known ?? (await this.connect(record, signal));
@@ -253,63 +260,14 @@ export class VmGuest {
       if (start.how === 'resume') await setGuestClock(connection, signal);
     }
     const carried = await this.carry(settings, record, connection, progress, signal);
-    this.#hookProblem = await runDueHooks(
-      {
-        connection,
-        kind: 'vm',
-        plan: hookPlan(record.merged),
-        markers: this.#markers,
-        occasions: {
-          create: record.guestId,
-          // A resumed machine goes on where it was: nothing starts anew in it.
-          start: start?.how === 'resume' || !start ? await this.#lastStart(record) : randomUUID(),
-          attach: this.#attachmentOf(connection),
-        },
-        cwd: record.workspaceFolder,
-      },
-      progress,
-      signal,
-    );
+    const problem = await this.#hooks.runDue(connection, record, start, progress, signal);
     return {
       connection,
       start,
       workspaceFolder: record.workspaceFolder,
       carried,
-      problem: this.#hookProblem,
+      problem,
     };
-  }
-
-  /** The start that the hooks of this run were run for. */
-  async #lastStart(record: MachineRecord): Promise<string> {
-    return (await this.#markers.read()).get('postStartCommand')?.occasion ?? record.guestId;
-  }
-
-  async connect(record: MachineRecord, signal: AbortSignal): Promise<SshConnection> {
-    if (this.#connection && !this.#connection.isClosed) return this.#connection;
-    const box = await this.#expectBox(record);
-    const access = {
-      user: record.user,
-      privateKey: await readFile(box.privateKeyFile, 'utf8'),
-      hostKey: box.hostKey,
-    };
-    const { connection, address } = await waitForSsh(
-      this.machine,
-      access,
-      // A folder that is not there yet would make every program fail.
-      { env: record.env, ...(record.phase === 'ready' ? { cwd: record.workspaceFolder } : { cwd: '/' }) },
-      { lastAddress: record.address, timeoutMs: this.#services.timeouts.bootMs, signal },
-    );
-    if (record.address !== address) {
-      await this.record.write({ ...((await this.record.read()) ?? record), address });
-    }
-    if (record.phase !== 'ready') return connection;
-    this.#connection = connection;
-    connection.onDidClose(() => {
-      if (this.#connection === connection) this.#connection = undefined;
-      // Whatever ended it, libvirt knows what became of the machine.
-      this.#onDisconnected();
-    });
-    return connection;
   }
 
   async carry(
@@ -327,40 +285,10 @@ export class VmGuest {
     );
   }
 
-  /** `initializeCommand` runs on the host, before anything is made or started. */
-  async #initialize(
-    merged: Readonly<Record<string, unknown>>,
-    progress: Progress,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const steps = parseHook('initializeCommand', merged['initializeCommand']);
-    if (steps.length === 0) return;
-    progress.step(l10n.t('Running {0}', 'initializeCommand'));
-    const settled = await Promise.allSettled(
-      steps.map(({ argv: [program = '', ...args] }) =>
-        this.#services.runner.run(
-          { program, args, cwd: this.#project.folder, timeoutMs: 2 ** 31 - 1, parse: () => undefined },
-          { signal, onLine: (line) => progress.line(line) },
-        ),
-      ),
-    );
-    signal.throwIfAborted();
-    const failed = settled.find((one) => one.status === 'rejected');
-    if (!failed) return;
-    throw new SwitchyardError({
-      code: 'hook.failed',
-      what: l10n.t('{0} failed.', 'initializeCommand'),
-      why: failed.reason instanceof Error ? failed.reason.message : String(failed.reason),
-      next: l10n.t('Correct it in the configuration and try again; it runs on this computer.'),
-      remedies: [{ do: 'showLog' }, { do: 'retry' }],
-      cause: failed.reason,
-    });
-  }
-
   /** Removes the machine and what is recorded of it; the box stays. */
   async #remove(progress: Progress, signal: AbortSignal): Promise<void> {
     this.disconnect();
-    this.#hookProblem = undefined;
+    this.#hooks.forget();
     await this.machine.destroy(progress, signal);
     await this.record.remove();
   }
@@ -383,18 +311,6 @@ export class VmGuest {
     return record;
   }
 
-  async #expectBox(record: MachineRecord): Promise<Box> {
-    const box = await this.#services.boxes.find(record.boxKey);
-    if (box) return box;
-    throw new SwitchyardError({
-      code: 'environment.gone',
-      what: l10n.t('The virtual machine cannot be entered.'),
-      why: l10n.t('The keys of its box are gone.'),
-      next: l10n.t('Rebuild it.'),
-      remedies: [{ do: 'rebuild', kind: 'vm' }],
-    });
-  }
-
   notRunning(): SwitchyardError {
     return new SwitchyardError({
       code: 'environment.gone',
@@ -410,20 +326,13 @@ export class VmGuest {
     await this.sync.detach(withDeadline(signal, lastChangesMs));
   }
 
-  /** A terminal more is no new attachment: the same connection is the same one. */
-  #attachmentOf(connection: Connection): string {
-    if (this.#attachment?.connection !== connection) this.#attachment = { connection, id: randomUUID() };
-    return this.#attachment.id;
-  }
-
   dispose(): void {
     this.disconnect();
     this.sync.dispose();
   }
 
   disconnect(): void {
-    this.#connection?.dispose();
-    this.#connection = undefined;
+    this.#access.disconnect();
   }
 }
 
