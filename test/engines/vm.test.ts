@@ -48,6 +48,11 @@ async function made(lab: VmLab, name: string, changes: object = {}): Promise<Pro
   return project;
 }
 
+async function machineRecord(project: Project): Promise<{ address: string; boxKey: string }> {
+  const text = await readFile(path.join(project.storage, 'vm', 'machine.json'), 'utf8');
+  return JSON.parse(text) as { address: string; boxKey: string };
+}
+
 describe('a project in its VM', () => {
   let lab: VmLab;
   let project: Project;
@@ -74,7 +79,7 @@ describe('a project in its VM', () => {
     async () => {
       for (const step of [
         /Building the image/,
-        /Adding a system/,
+        /Adding a kernel/,
         /Writing the disk/,
         /Adding the box/,
         /Making the/,
@@ -106,6 +111,9 @@ describe('a project in its VM', () => {
       const xml = await virsh('dumpxml', `switchyard-${project.id}-vm`);
       expect(xml).toMatch(/<memory unit='KiB'>786432</);
       expect(xml).toMatch(/<vcpu[^>]*>1</);
+      // The image: the disk stands on the box that was made of it.
+      const { boxKey } = await machineRecord(project);
+      expect(xml).toMatch(new RegExp(`<backingStore[^]*${boxKey}`));
       const disk = await virsh('domblkinfo', `switchyard-${project.id}-vm`, 'vda');
       expect(disk).toMatch(new RegExp(`Capacity:\\s+${6 * 2 ** 30}\\b`));
 
@@ -151,10 +159,7 @@ describe('a project in its VM', () => {
   });
 
   it('gives plain ssh the same environment, and shows the pinned host key', async () => {
-    const record = JSON.parse(await readFile(path.join(project.storage, 'vm', 'machine.json'), 'utf8')) as {
-      address: string;
-      boxKey: string;
-    };
+    const record = await machineRecord(project);
     const box = path.join(lab.folder, 'storage', 'boxes', record.boxKey);
     const known = path.join(lab.folder, 'known_hosts');
     await writeFile(known, `${record.address} ${await readFile(path.join(box, 'host_key.pub'), 'utf8')}`);
@@ -246,7 +251,7 @@ describe('a project in its VM', () => {
       const progress = new Steps();
       const { start, problem, connection } = await twin.open(options(progress));
       expect(start).toEqual({ how: 'create', warmCache: true });
-      expect(progress.steps).not.toContain('Adding a system to the image');
+      expect(progress.steps).not.toContain('Adding a kernel');
       expect(problem).toMatchObject({ code: 'hook.failed' });
       expect(twin.status).toMatchObject({ state: 'running', problem: { code: 'hook.failed' } });
       expect(await output(connection, ['id', '-un'])).toBe('dev');
@@ -262,7 +267,26 @@ describe('a project in its VM', () => {
   );
 
   it(
-    'has the new Dockerfile after a rebuild',
+    'waits a bounded time for an SSH server that never answers, and shows the console',
+    async () => {
+      const connection = await vm.connect(never);
+      const control = '/etc/systemd/system.control';
+      const unit = `${control}/switchyard-sshd.service`;
+      await output(connection, ['sh', '-c', `mkdir -p ${control} && ln -s /dev/null ${unit}`], {
+        user: 'root',
+      });
+      await vm.stop(options());
+      const impatient = lab.other({ timeouts: { bootMs: 40_000 } }).forProject(project);
+      const error: unknown = await impatient.open(options()).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: 'vm.noSsh', remedies: [{}, {}, { do: 'rebuild', kind: 'vm' }] });
+      expect((error as { detail: string }).detail).not.toBe('');
+      impatient.dispose();
+    },
+    slow,
+  );
+
+  it(
+    'has the new Dockerfile after a rebuild, which also mends a machine that cannot be entered',
     async () => {
       const file = path.join(project.folder, '.devcontainer', 'Dockerfile');
       await writeFile(file, `${dockerfile}RUN touch /opt/new\n`);
@@ -277,9 +301,7 @@ describe('a project in its VM', () => {
   it(
     'stops, and leaves nothing when it is destroyed',
     async () => {
-      const { boxKey } = JSON.parse(
-        await readFile(path.join(project.storage, 'vm', 'machine.json'), 'utf8'),
-      ) as { boxKey: string };
+      const { boxKey } = await machineRecord(project);
       await vm.stop(options());
       expect(vm.status.state).toBe('stopped');
       await vm.destroy(options());

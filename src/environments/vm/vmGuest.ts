@@ -25,6 +25,7 @@ import { guestEnvironment, hostName, prepareGuest, remoteUserOf } from './guestS
 import type { Box, BoxStore } from './image/boxStore.ts';
 import { Machine, type MachineTimeouts } from './machine.ts';
 import { buildProjectImage, configHash } from './projectImage.ts';
+import { expectVagrant } from './requirements.ts';
 import { RecordFile, type MachineRecord } from './record.ts';
 import { expectSupported, strange } from './supported.ts';
 import { VmAccess } from './vmAccess.ts';
@@ -159,6 +160,8 @@ export class VmGuest {
     expectSupported(settings);
     const acceleration = chooseAcceleration(settings.vm.acceleration, await probeVirtualisation());
     progress.line(l10n.t('Acceleration: {0}. {1}', acceleration.type, acceleration.reason));
+    // Not after minutes of building.
+    await expectVagrant(this.#services.runner, signal);
     const image = await buildProjectImage(this.#project, this.#services, { progress, signal });
     const merged = image.configuration.mergedConfiguration;
     await this.#hooks.initialize(merged as Readonly<Record<string, unknown>>, progress, signal);
