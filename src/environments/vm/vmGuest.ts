@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import * as l10n from '@vscode/l10n';
 import { withDeadline } from '../../base/abort.ts';
@@ -18,16 +17,15 @@ import type { CarryReport } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
 import type { OpenResult } from '../environment.ts';
 import { FileHookMarkers } from '../hooks/markers.ts';
-import { chooseAcceleration, probeVirtualisation } from './acceleration.ts';
 import { stateOf } from './domainState.ts';
 import { setGuestClock } from './guestClock.ts';
-import { guestEnvironment, hostName, prepareGuest, remoteUserOf } from './guestSetup.ts';
-import type { Box, BoxStore } from './image/boxStore.ts';
+import { hostName, prepareGuest } from './guestSetup.ts';
+import type { BoxStore } from './image/boxStore.ts';
 import { Machine, type MachineTimeouts } from './machine.ts';
-import { buildProjectImage, configHash } from './projectImage.ts';
-import { expectVagrant } from './requirements.ts';
+import { prepareMachine, type Prepared } from './prepareMachine.ts';
+import { removeProjectImage } from './projectImage.ts';
 import { RecordFile, type MachineRecord } from './record.ts';
-import { expectSupported, strange } from './supported.ts';
+import { strange } from './supported.ts';
 import { VmAccess } from './vmAccess.ts';
 import { VmHooks } from './vmHooks.ts';
 
@@ -153,37 +151,18 @@ export class VmGuest {
   async destroy(progress: Progress, signal: AbortSignal): Promise<void> {
     await this.#remove(progress, signal);
     await this.#services.boxes.release(this.#project.id, undefined, signal);
+    try {
+      await removeProjectImage(this.#project, this.#services.docker, signal);
+    } catch (error) {
+      // The machine is gone, which was asked for; without Docker only a name is left.
+      signal.throwIfAborted();
+      this.#services.log.warn(String(error));
+    }
   }
 
-  /** Everything that a new machine needs before there is one: acceleration, image, box. */
-  async #prepare(settings: SwitchyardSettings, progress: Progress, signal: AbortSignal): Promise<Prepared> {
-    expectSupported(settings);
-    const acceleration = chooseAcceleration(settings.vm.acceleration, await probeVirtualisation());
-    progress.line(l10n.t('Acceleration: {0}. {1}', acceleration.type, acceleration.reason));
-    // Not after minutes of building.
-    await expectVagrant(this.#services.runner, signal);
-    const image = await buildProjectImage(this.#project, this.#services, { progress, signal });
-    const merged = image.configuration.mergedConfiguration;
-    await this.#hooks.initialize(merged as Readonly<Record<string, unknown>>, progress, signal);
-    const { box, cached } = await this.#services.boxes.ensure(image.id, image.layers, this.#project.id, {
-      progress,
-      signal,
-    });
-    const record: MachineRecord = {
-      version: 1,
-      phase: 'creating',
-      guestId: randomUUID(),
-      domain: this.machine.domain,
-      boxKey: box.key,
-      image: merged.image ?? image.id,
-      acceleration,
-      user: remoteUserOf(merged, image.config),
-      workspaceFolder: image.configuration.workspace.workspaceFolder,
-      env: guestEnvironment(merged, image.config),
-      merged: merged as Readonly<Record<string, unknown>>,
-      configHash: await configHash(this.#project),
-    };
-    return { box, cached, record };
+  #prepare(settings: SwitchyardSettings, progress: Progress, signal: AbortSignal): Promise<Prepared> {
+    const parts = { ...this.#services, hooks: this.#hooks, domain: this.machine.domain };
+    return prepareMachine(this.#project, settings, parts, { progress, signal });
   }
 
   async #create(
@@ -337,10 +316,4 @@ export class VmGuest {
   disconnect(): void {
     this.#access.disconnect();
   }
-}
-
-interface Prepared {
-  readonly box: Box;
-  readonly cached: boolean;
-  readonly record: MachineRecord;
 }
