@@ -1,14 +1,22 @@
-// Builds what the extension ships into dist/. `--watch` rebuilds, `--production` minifies.
+// Builds what the extension ships into dist/, or the folder after `--outdir`. `--watch` rebuilds,
+// `--production` minifies.
 import { build, context } from 'esbuild';
 import { cp, mkdir, rm } from 'node:fs/promises';
 
 const production = process.argv.includes('--production');
 const watch = process.argv.includes('--watch');
+const outdirAt = process.argv.indexOf('--outdir');
+const dist = outdirAt === -1 ? 'dist' : process.argv[outdirAt + 1];
 
 /** @type {import('esbuild').BuildOptions} */
 const extension = {
-  entryPoints: { extension: 'src/extension.ts', 'sync/hostWorker': 'src/sync/host/hostWorker.ts' },
-  outdir: 'dist',
+  entryPoints: {
+    extension: 'src/extension.ts',
+    'sync/hostWorker': 'src/sync/host/hostWorker.ts',
+    'ssh/proxy': 'src/ssh/proxy/proxy.ts',
+    'ssh/serve': 'src/ssh/proxy/serve.ts',
+  },
+  outdir: dist,
   outExtension: { '.js': '.cjs' },
   bundle: true,
   platform: 'node',
@@ -28,7 +36,7 @@ const extension = {
 /** The Dev Containers CLI runs as a program of its own, under the editor's Node. */
 async function copyDevContainersCli() {
   const from = 'node_modules/@devcontainers/cli';
-  const to = 'dist/devcontainers-cli';
+  const to = `${dist}/devcontainers-cli`;
   await rm(to, { recursive: true, force: true });
   await mkdir(to, { recursive: true });
   const parts = ['package.json', 'LICENSE.txt', 'ThirdPartyNotices.txt', 'devcontainer.js', 'scripts'];
@@ -36,13 +44,16 @@ async function copyDevContainersCli() {
   await cp(`${from}/dist/spec-node/devContainersSpecCLI.js`, `${to}/dist/spec-node/devContainersSpecCLI.js`);
 }
 
-/** The sync's agents are fed to an interpreter in the guest as they are. */
+/** The agents of sync and SSH are fed to an interpreter in the guest as they are. */
 async function copyAgents() {
-  await mkdir('dist/sync', { recursive: true });
-  for (const agent of ['agent.py', 'agent.pl']) await cp(`src/sync/guest/${agent}`, `dist/sync/${agent}`);
+  for (const agent of ['sync/agent.py', 'sync/agent.pl', 'ssh/agent.pl', 'ssh/sftp.pl']) {
+    const [room, name] = agent.split('/');
+    await mkdir(`${dist}/${room}`, { recursive: true });
+    await cp(`src/${room}/guest/${name}`, `${dist}/${agent}`);
+  }
 }
 
-await rm('dist', { recursive: true, force: true });
+await rm(dist, { recursive: true, force: true });
 await copyDevContainersCli();
 await copyAgents();
 if (watch) await (await context(extension)).watch();

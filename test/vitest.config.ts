@@ -26,6 +26,16 @@ export default defineConfig({
       {
         root,
         test: {
+          name: 'doors',
+          include: ['test/doors/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
+        },
+      },
+      {
+        root,
+        test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           fileParallelism: false,

@@ -1,10 +1,11 @@
 import { constants } from 'node:fs';
-import { access, readFile, stat } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import type Dockerode from 'dockerode';
 import { abortable, withDeadline } from '../base/abort.ts';
 import type { Logger } from '../base/log.ts';
+import { clientOptions } from './dockerClientOptions.ts';
 import { endpointEnv, findDockerEndpoint, type DockerEndpoint } from './dockerEndpoint.ts';
 import { explainDockerError, sshNotSupported } from './dockerErrors.ts';
 
@@ -121,23 +122,6 @@ export class DockerEngine {
 interface Found {
   readonly endpoint: DockerEndpoint;
   readonly docker: Dockerode;
-}
-
-/** Dockerode's options for an address. What is not said it would take from DOCKER_HOST by itself. */
-async function clientOptions(endpoint: DockerEndpoint): Promise<Dockerode.DockerOptions> {
-  const [, scheme = '', rest = ''] = /^(\w+):\/\/(.*)$/.exec(endpoint.host) ?? [];
-  if (scheme === 'unix' || scheme === 'npipe') return { socketPath: rest, host: '', protocol: 'http' };
-  const url = new URL(endpoint.host.replace(/^tcp:/, 'http:'));
-  const read = async (name: string): Promise<Buffer> => readFile(path.join(endpoint.tlsFolder ?? '', name));
-  const tls = endpoint.tlsFolder
-    ? { ca: await read('ca.pem'), cert: await read('cert.pem'), key: await read('key.pem') }
-    : undefined;
-  return {
-    host: url.hostname,
-    port: url.port || (tls ? '2376' : '2375'),
-    protocol: tls || scheme === 'https' ? 'https' : 'http',
-    ...tls,
-  };
 }
 
 function isUnreachable(error: unknown): boolean {

@@ -76,8 +76,7 @@ function vagrant<T>(
       ...quiet,
       ...(place ? { VAGRANT_CWD: place.cwd, VAGRANT_DOTFILE_PATH: place.dotfilePath } : {}),
     },
-    // Whatever works on a machine must not go on when nobody waits for it any more.
-    ...(place ? { cwd: place.cwd, recorded: true } : {}),
+    ...(place ? { cwd: place.cwd } : {}),
     timeoutMs,
     parse,
   };

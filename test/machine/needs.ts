@@ -34,8 +34,6 @@ const engines: readonly Need[] = [
     find: () => allOf('qemu-system-x86_64', 'qemu-img'),
   },
   { name: 'OpenSSH', packages: ['openssh-client'], find: () => allOf('ssh', 'ssh-keygen') },
-  // Lets a container's user write to a workspace that belongs to somebody else.
-  { name: 'setfacl', packages: ['acl'], find: () => findProgram('setfacl') },
 ];
 
 /** What building the editor's native modules needs, where no editor is installed yet. */
@@ -62,6 +60,8 @@ const tests: readonly Need[] = [
   { name: 'Chromium', packages: ['chromium'], find: () => findProgram('chromium') },
   { name: 'sshd', packages: ['openssh-server'], find: () => findProgram('sshd') },
   { name: 'rsync', packages: ['rsync'], find: () => findProgram('rsync') },
+  { name: 'git', packages: ['git'], find: () => findProgram('git') },
+  { name: 'sshfs', packages: ['sshfs'], find: () => findProgram('sshfs') },
 ];
 
 /** Everything that the purpose needs, found or not, in the order in which it is told. */

@@ -36,6 +36,7 @@ export const suites: readonly Suite[] = [
   { name: 'lint', args: ['npm', 'run', '--silent', 'lint'], needsMachine: false, minutes: 10 },
   vitest('unit', 10, false),
   vitest('engines', 40, true),
+  vitest('doors', 10, true),
   {
     name: 'in-host',
     args: ['node', 'test/vscode/browser.ts', '--report', reportFile('in-host')],
@@ -43,7 +44,8 @@ export const suites: readonly Suite[] = [
     needsMachine: true,
     minutes: 10,
   },
-  vitest('e2e', 25, true),
+  // The journeys through both kinds (toggle, trust) run by `npm run test:e2e` until they were seen green.
+  vitest('e2e', 25, true, 'test/e2e/firstSteps.test.ts'),
 ];
 
 const outputFolder = 'test/.output';
