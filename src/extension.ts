@@ -1,8 +1,10 @@
 import path from 'node:path';
 import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
+import { DisposableStore } from './base/disposable.ts';
 import { ExecaRunner } from './base/execaRunner.ts';
 import type { GuestKind } from './base/kinds.ts';
+import { ProcessLedger } from './base/processLedger.ts';
 import { DevcontainerCli } from './engines/devcontainerCli.ts';
 import { DockerEngine } from './engines/docker.ts';
 import type { EnvironmentProvider } from './environments/environment.ts';
@@ -13,7 +15,19 @@ import type { SwitchyardSettings } from './config/settings.ts';
 import { canWriteUnderEditors } from './ui/dirtyEditors.ts';
 import { WorkspaceSync } from './sync/workspaceSync.ts';
 import { readEngineSettings } from './ui/engineSettings.ts';
-import { startUi } from './ui/start.ts';
+import { startUi, type Ui } from './ui/start.ts';
+
+/** Bound on the last edits' way to an environment when the window closes, in milliseconds; VS Code waits five seconds. */
+const lastEditsMs = 4_000;
+
+/** The one thing that `activate` and `deactivate` share. */
+let running: Ui | undefined;
+
+/** Sends the last edits; what does not arrive in time goes at the next start. VS Code then disposes the rest. */
+export async function deactivate(): Promise<void> {
+  await running?.endSync(AbortSignal.timeout(lastEditsMs));
+  running = undefined;
+}
 
 /** Composition root: builds the parts, hands each only what it needs, disposes in reverse. */
 export function activate(context: vscode.ExtensionContext): void {
@@ -22,7 +36,11 @@ export function activate(context: vscode.ExtensionContext): void {
   const storage = context.globalStorageUri.fsPath;
   const engines = readEngineSettings();
   // What VS Code's own process needs must not reach the programs that it starts.
-  const runner = new ExecaRunner(log, { ELECTRON_RUN_AS_NODE: undefined, NODE_OPTIONS: undefined });
+  const ledger = new ProcessLedger(path.join(storage, 'processes'), log);
+  ledger
+    .endOrphans(new AbortController().signal)
+    .catch((error: unknown) => log.warn(`What an earlier window left running: ${String(error)}`));
+  const runner = new ExecaRunner(log, { ELECTRON_RUN_AS_NODE: undefined, NODE_OPTIONS: undefined }, ledger);
   const docker = new DockerEngine(engines.docker, log);
   const devcontainer = new DevcontainerCli(
     {
@@ -71,5 +89,8 @@ export function activate(context: vscode.ExtensionContext): void {
     ['vm', vm],
   ]);
   const ui = startUi({ providers, storage, state: context.workspaceState, log });
-  context.subscriptions.push(log, container, vm, ui);
+  running = ui;
+  const parts = new DisposableStore();
+  for (const part of [log, runner, container, vm, ui]) parts.add(part);
+  context.subscriptions.push(parts);
 }

@@ -1,23 +1,38 @@
 import { execa, ExecaError } from 'execa';
 import { CommandFailed, type Command, type RunOptions, type Runner } from './process.ts';
+import type { Disposable } from './disposable.ts';
 import type { Logger } from './log.ts';
+import { signalGroup, type ProcessLedger } from './processLedger.ts';
 
 /** How long a program may take to end by itself after SIGTERM, in milliseconds, before SIGKILL. */
 const graceMs = 5_000;
 
-/** Runs commands as child processes of this one. */
-export class ExecaRunner implements Runner {
+/** Runs commands as child processes of this one, and is their owner: what still runs ends with it. */
+export class ExecaRunner implements Runner, Disposable {
   readonly #log: Logger;
   readonly #env: Readonly<Record<string, string | undefined>>;
+  readonly #ledger: ProcessLedger | undefined;
+  readonly #running = new Set<number>();
+  #disposed = false;
 
-  /** @param env what every command gets on top of this process's environment */
-  constructor(log: Logger, env: Readonly<Record<string, string | undefined>> = {}) {
+  /**
+   * @param env what every command gets on top of this process's environment
+   * @param ledger where commands that must not outlive this process are noted
+   */
+  constructor(log: Logger, env: Readonly<Record<string, string | undefined>> = {}, ledger?: ProcessLedger) {
     this.#log = log;
     this.#env = env;
+    this.#ledger = ledger;
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    for (const pid of this.#running) signalGroup(pid, 'SIGTERM');
   }
 
   async run<T>(command: Command<T>, options: RunOptions = {}): Promise<T> {
     options.signal?.throwIfAborted();
+    if (this.#disposed) throw new Error(`${command.program} was asked for after the end.`);
     const started = performance.now();
     const describe = [command.program, ...command.args].join(' ');
     // A group of its own, so that ending the program ends what it started too.
@@ -29,6 +44,9 @@ export class ExecaRunner implements Runner {
       stripFinalNewline: false,
       maxBuffer: 256 * 1024 * 1024,
     });
+    const { pid } = child;
+    if (pid !== undefined) this.#running.add(pid);
+    const forget = command.recorded && pid !== undefined ? this.#ledger?.add(pid, describe) : undefined;
     let ended: 'abort' | 'timeout' | undefined;
     let killTimer: NodeJS.Timeout | undefined;
     const end = (why: 'abort' | 'timeout'): void => {
@@ -65,21 +83,13 @@ export class ExecaRunner implements Runner {
     } finally {
       // The last lines are told before the call is over.
       await Promise.all(lines);
+      if (pid !== undefined) this.#running.delete(pid);
+      forget?.();
       clearTimeout(bound);
       clearTimeout(killTimer);
       options.signal?.removeEventListener('abort', onAbort);
       this.#log.debug(`${describe} (${Math.round(performance.now() - started)} ms)`);
     }
-  }
-}
-
-function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(process.platform === 'win32' ? pid : -pid, signal);
-  } catch (error) {
-    // Gone already, which is what was wanted.
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 

@@ -43,8 +43,29 @@ export function formatBytes(bytes: number): string {
 
 /** "0 %", "2 %", "97 %"; under ten per cent that is not zero, with one decimal where it says more: "0.4 %". */
 export function formatPercent(percent: number): string {
-  const digits = percent > 0 && percent < 0.95 ? 1 : 0;
+  const digits = percent >= 0.05 && percent < 0.95 ? 1 : 0;
   return `${percent.toFixed(digits)} %`;
+}
+
+/**
+ * The same figures for a row in which four of them must fit beside a name: no space before the unit, and no
+ * digit that a glance does not need. "85ms", "7.7s", "12s", "6min". `ms` in milliseconds.
+ */
+export function compactDuration(ms: number): string {
+  if (ms < 99.5) return l10n.t('{0}ms', Math.round(ms));
+  if (ms < 9_950) return l10n.t('{0}s', (ms / 1000).toFixed(1));
+  if (ms < 99_500) return l10n.t('{0}s', Math.round(ms / 1000));
+  return l10n.t('{0}min', Math.round(ms / 60_000));
+}
+
+/** "84MB", "1.5GB"; see `formatBytes`. */
+export function compactBytes(bytes: number): string {
+  return formatBytes(bytes).replace(' ', '');
+}
+
+/** "0%", "97%". */
+export function compactPercent(percent: number): string {
+  return `${percent.toFixed(0)}%`;
 }
 
 /** The time of day in the person's locale, without seconds; with the date where it is another day. */

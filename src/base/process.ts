@@ -12,6 +12,11 @@ export interface Command<T> {
   readonly input?: string | Uint8Array;
   /** Bound on the whole call in milliseconds. */
   readonly timeoutMs: number;
+  /**
+   * Whether it changes things for so long that it must not go on once this process died: it is then noted
+   * where the next one finds it, and ended.
+   */
+  readonly recorded?: boolean;
   /** Reads what the program printed on standard output. Throws where it is not what was expected. */
   parse(stdout: string): T;
 }

@@ -7,6 +7,7 @@ import { Emitter, type Event } from '../base/event.ts';
 import type { Connection, ExecRequest, ExitStatus, RemoteProcess, TerminalSize } from './connection.ts';
 import { remoteCommand } from './sshCommand.ts';
 import { hostKeyMismatch, keyBlob, keyType } from './sshHostKey.ts';
+import { markName, newMark, signalProgram } from './sshSignal.ts';
 
 /** Where and as whom to log in, and what to insist on. */
 export interface SshTarget {
@@ -88,6 +89,23 @@ export class SshConnection implements Connection {
   }
 
   async exec(request: ExecRequest, signal: AbortSignal): Promise<RemoteProcess> {
+    const mark = newMark();
+    const marked = { ...request, env: { ...request.env, [markName]: mark } };
+    const channel = await this.#program(marked, signal);
+    return new SshProcess(channel, request.tty !== undefined, (name) =>
+      this.#signal({ argv: signalProgram(mark, name), user: request.user ?? this.user, cwd: '/' }),
+    );
+  }
+
+  /** Runs a program that signals another one, to its end. */
+  async #signal(request: ExecRequest): Promise<void> {
+    const channel = await this.#program(request, AbortSignal.timeout(channelMs));
+    channel.resume();
+    channel.stderr.resume();
+    await new Promise((resolve) => channel.once('close', resolve));
+  }
+
+  async #program(request: ExecRequest, signal: AbortSignal): Promise<ClientChannel> {
     const cwd = request.cwd ?? this.#defaults.cwd;
     const full = {
       argv: request.argv,
@@ -109,10 +127,9 @@ export class SshConnection implements Connection {
       if (admin !== this.user) client = await this.#adminClient(admin ?? 'root', signal);
       if (other !== admin) command = remoteCommand(full, { by: 'setpriv', user: other });
     }
-    const channel = await this.#open<ClientChannel>(signal, (done) => {
+    return this.#open<ClientChannel>(signal, (done) => {
       client.exec(command, pty ? { pty } : {}, done);
     });
-    return new SshProcess(channel, pty !== undefined);
   }
 
   async connectTcp(host: string, port: number, signal: AbortSignal): Promise<Duplex> {
@@ -210,6 +227,8 @@ export class SshConnection implements Connection {
   }
 }
 
+type Signal = Parameters<RemoteProcess['kill']>[0];
+
 /** A program at the other end of a channel. */
 class SshProcess implements RemoteProcess {
   readonly stdin: Writable;
@@ -218,11 +237,14 @@ class SshProcess implements RemoteProcess {
   readonly exit: Promise<ExitStatus>;
   readonly #channel: ClientChannel;
   readonly #tty: boolean;
+  readonly #send: (signal: Signal) => Promise<void>;
   #settle: () => void = () => undefined;
   #over = false;
   #ending = false;
 
-  constructor(channel: ClientChannel, tty: boolean) {
+  /** @param send signals the program and resolves when that was done */
+  constructor(channel: ClientChannel, tty: boolean, send: (signal: Signal) => Promise<void>) {
+    this.#send = send;
     this.#channel = channel;
     this.#tty = tty;
     this.stdin = channel;
@@ -247,10 +269,8 @@ class SshProcess implements RemoteProcess {
     if (this.#tty && !this.#over) this.#channel.setWindow(size.rows, size.columns, 0, 0);
   }
 
-  kill(signal: 'INT' | 'TERM' | 'KILL' | 'HUP'): Promise<void> {
-    // sshd signals the program's whole process group (since OpenSSH 7.9), but not in a session of root.
-    if (!this.#over) this.#channel.signal(signal);
-    return Promise.resolve();
+  async kill(signal: Signal): Promise<void> {
+    if (!this.#over) await this.#send(signal);
   }
 
   dispose(): void {
@@ -264,12 +284,15 @@ class SshProcess implements RemoteProcess {
       this.#channel.close();
       return;
     }
-    this.#channel.signal('TERM');
+    const end = (signal: Signal): void => {
+      // Where the connection is closed, the program's end is the machine's affair.
+      this.#send(signal).catch(() => undefined);
+    };
+    end('TERM');
     const timer = setTimeout(() => {
       if (this.#over) return;
-      this.#channel.signal('KILL');
+      end('KILL');
       this.#channel.close();
-      // sshd keeps the channel while the program lives, and takes no signals for a session of root.
       this.#settle();
     }, graceMs);
     void this.exit.then(() => clearTimeout(timer));

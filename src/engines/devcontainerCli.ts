@@ -125,6 +125,7 @@ export function buildCommand(
       ...(options.noCache ? ['--no-cache'] : []),
     ]),
     timeoutMs: 120 * minute,
+    recorded: true,
     parse: (stdout) => [(lastJson(stdout) as { imageName: string | string[] }).imageName].flat(),
   };
 }
@@ -143,6 +144,7 @@ export function upCommand(
     ]),
     // A hook may rightly take very long; a person can cancel it.
     timeoutMs: 24 * 60 * minute,
+    recorded: true,
     parse: (stdout) => lastJson(stdout) as UpResult,
   };
 }
@@ -156,6 +158,22 @@ export function runUserCommandsCommand(
   return {
     ...call(programs, target, 'run-user-commands', ['--container-id', containerId]),
     timeoutMs: 24 * 60 * minute,
+    recorded: true,
+    parse: () => undefined,
+  };
+}
+
+/** Removes a container, whether it runs, ended or is gone already. */
+export function removeContainerCommand(
+  programs: DevcontainerPrograms,
+  target: DevcontainerTarget,
+  id: string,
+): Command<void> {
+  return {
+    program: programs.docker,
+    args: ['rm', '--force', '--volumes', id],
+    env: { ...target.env },
+    timeoutMs: minute,
     parse: () => undefined,
   };
 }
@@ -224,11 +242,24 @@ export class DevcontainerCli {
       });
       return { ok: true, value };
     } catch (error) {
-      if (!(error instanceof CommandFailed)) throw error;
       log.end();
+      await this.#removeUnfinishedStep(log, target);
+      if (!(error instanceof CommandFailed)) throw error;
       if (error.reason !== 'exit') throw notStarted(error);
       const outcome = failureOf(error);
       return { ok: false, outcome, problem: explainFailure(outcome, log.lines, target.configFile) };
+    }
+  }
+
+  /** Runs after a failure or a cancellation, so it has a bound of its own. */
+  async #removeUnfinishedStep(log: DevcontainerLog, target: DevcontainerTarget): Promise<void> {
+    const id = log.unfinishedStep;
+    if (id === undefined) return;
+    try {
+      await this.#runner.run(removeContainerCommand(this.#programs, target, id));
+    } catch (error) {
+      // What the person asked for has failed already; that is what to tell.
+      this.#log.warn(`The container ${id} of a build step is left behind: ${String(error)}`);
     }
   }
 }

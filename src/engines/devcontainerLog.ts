@@ -25,6 +25,7 @@ export class DevcontainerLog {
   readonly #log: Logger;
   readonly #partial = new Map<string, string>();
   readonly #lines: string[] = [];
+  #stepContainer: string | undefined;
 
   constructor(progress: Progress, log: Logger) {
     this.#progress = progress;
@@ -34,6 +35,14 @@ export class DevcontainerLog {
   /** What programs printed so far: the last lines, without colours and empty lines. */
   get lines(): readonly string[] {
     return this.#lines;
+  }
+
+  /**
+   * The container in which Docker's classic builder ran the last step of a build, unless that step went
+   * well: the builder leaves it behind.
+   */
+  get unfinishedStep(): string | undefined {
+    return this.#stepContainer;
   }
 
   /** Takes one line of standard error. */
@@ -83,10 +92,17 @@ export class DevcontainerLog {
   #line(raw: string): void {
     const line = stripColours(raw).trimEnd();
     if (line.trim() === '') return;
+    this.#noteStep(line);
     this.#lines.push(line);
     if (this.#lines.length > keptLines) this.#lines.shift();
     this.#log.info(line);
     this.#progress.line(line);
+  }
+
+  #noteStep(line: string): void {
+    this.#stepContainer = /^ ---> Running in ([0-9a-f]{12})$/.exec(line)?.[1] ?? this.#stepContainer;
+    const removed = /^(?:Removing| ---> Removed) intermediate container ([0-9a-f]{12})$/.exec(line)?.[1];
+    if (removed !== undefined && removed === this.#stepContainer) this.#stepContainer = undefined;
   }
 }
 

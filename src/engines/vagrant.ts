@@ -76,7 +76,8 @@ function vagrant<T>(
       ...quiet,
       ...(place ? { VAGRANT_CWD: place.cwd, VAGRANT_DOTFILE_PATH: place.dotfilePath } : {}),
     },
-    ...(place ? { cwd: place.cwd } : {}),
+    // Whatever works on a machine must not go on when nobody waits for it any more.
+    ...(place ? { cwd: place.cwd, recorded: true } : {}),
     timeoutMs,
     parse,
   };

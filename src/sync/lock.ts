@@ -25,9 +25,25 @@ export class SyncLock {
     return taken ? new SyncLock(file, content) : undefined;
   }
 
-  /** Waits for its turn. @throws SwitchyardError `environment.busy` where that takes longer than `waitMs` */
-  static async acquire(file: string, signal: AbortSignal, waitMs: number): Promise<SyncLock> {
-    const lock = await pollUntil(() => SyncLock.take(file), { everyMs: 100, timeoutMs: waitMs, signal });
+  /**
+   * Waits for its turn.
+   * @param onWait called once where it is not there at once
+   * @throws SwitchyardError `environment.busy` where that takes longer than `waitMs`
+   */
+  static async acquire(
+    file: string,
+    signal: AbortSignal,
+    waitMs: number,
+    onWait?: () => void,
+  ): Promise<SyncLock> {
+    let told = false;
+    const attempt = async (): Promise<SyncLock | undefined> => {
+      const lock = await SyncLock.take(file);
+      if (!lock && !told) onWait?.();
+      told = true;
+      return lock;
+    };
+    const lock = await pollUntil(attempt, { everyMs: 100, timeoutMs: waitMs, signal });
     if (lock) return lock;
     throw new SwitchyardError({
       code: 'environment.busy',

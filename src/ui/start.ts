@@ -26,6 +26,12 @@ import { openForTerminal, Terminals } from './terminals.ts';
 import { activeDecoration } from './tree/activeDecoration.ts';
 import { EnvironmentsTree } from './tree/environmentsTree.ts';
 
+/** The interface as its owner sees it. */
+export interface Ui extends Disposable {
+  /** Sends the last edits of every synced workspace, until the signal fires, and ends their sessions. */
+  endSync(signal: AbortSignal): Promise<void>;
+}
+
 /**
  * Builds everything that a person sees, and keeps it in step with the window's projects.
  * @param storage absolute path of the extension's storage
@@ -36,7 +42,7 @@ export function startUi(parts: {
   storage: string;
   state: vscode.Memento;
   log: vscode.LogOutputChannel;
-}): Disposable {
+}): Ui {
   const { providers, storage, state, log } = parts;
   const ui = new DisposableStore();
   const memory = new ProjectMemory(state);
@@ -71,7 +77,17 @@ export function startUi(parts: {
   ui.add(new StatusBar(projects, monitor));
   ui.add(showTree({ projects, monitor, others }));
   void projects.reload();
-  return ui;
+  return {
+    dispose: () => ui.dispose(),
+    async endSync(signal) {
+      const syncs = projects.models.flatMap((model) => model.environments.flatMap(({ sync }) => sync ?? []));
+      const ended = await Promise.allSettled(syncs.map((sync) => sync.detach(signal)));
+      for (const end of ended) {
+        if (end.status === 'rejected')
+          log.warn(`The last edits stay for the next start: ${String(end.reason)}`);
+      }
+    },
+  };
 }
 
 /** The sidebar's view; figures and lists are read only while it can be seen. */

@@ -1,17 +1,12 @@
 import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
-import { withDeadline } from '../base/abort.ts';
-import { toSwitchyardError } from '../base/errors.ts';
 import type { EnvironmentKind, GuestKind } from '../base/kinds.ts';
-import type { RemoteProcess, TerminalSize } from '../connections/connection.ts';
 import type { OpenResult } from '../environments/environment.ts';
 import type { ErrorReporter } from './errors.ts';
+import { GuestTerminal } from './guestTerminal.ts';
 import type { ProjectModel } from './model/projectModel.ts';
 import type { Operations } from './operations.ts';
 import { environmentIconName, environmentName } from './statusText.ts';
-
-/** Bound on starting a shell in an environment that runs, in milliseconds. */
-const shellTimeoutMs = 30_000;
 
 /**
  * The user's own shell as the guest's user database names it, else bash, else sh. Not a login shell:
@@ -46,116 +41,6 @@ export function openForTerminal(operations: Operations, errors: ErrorReporter): 
   };
 }
 
-/** A terminal whose shell runs inside an environment. */
-class GuestTerminal implements vscode.Pseudoterminal {
-  readonly #write = new vscode.EventEmitter<string>();
-  readonly #close = new vscode.EventEmitter<number | undefined>();
-  readonly onDidWrite = this.#write.event;
-  readonly onDidClose = this.#close.event;
-  readonly #openEnvironment: () => Promise<OpenResult | undefined>;
-  readonly #argv: readonly string[];
-  readonly #keepOpen: boolean;
-  readonly #end = new AbortController();
-  #process: RemoteProcess | undefined;
-  #size: TerminalSize = { columns: 80, rows: 24 };
-
-  constructor(
-    openEnvironment: () => Promise<OpenResult | undefined>,
-    argv: readonly string[],
-    keepOpen: boolean,
-  ) {
-    this.#openEnvironment = openEnvironment;
-    this.#argv = argv;
-    this.#keepOpen = keepOpen;
-  }
-
-  open(size: vscode.TerminalDimensions | undefined): void {
-    if (size) this.#size = size;
-    void this.#run();
-  }
-
-  close(): void {
-    this.#end.abort();
-    this.#process?.dispose();
-    this.#write.dispose();
-    this.#close.dispose();
-  }
-
-  handleInput(data: string): void {
-    if (this.#process) this.#process.stdin.write(data);
-    // The shell is over and its output stays to be read: any key closes, as VS Code's tasks do.
-    else if (this.#over) this.#close.fire(undefined);
-  }
-
-  setDimensions(size: vscode.TerminalDimensions): void {
-    this.#size = size;
-    this.#process?.resize(size);
-  }
-
-  #over = false;
-
-  async #run(): Promise<void> {
-    try {
-      const opened = await this.#openEnvironment();
-      // What went wrong, or that it was cancelled, has been told already.
-      if (!opened) {
-        this.#close.fire(undefined);
-        return;
-      }
-      const process = await opened.connection.exec(
-        {
-          argv: this.#argv,
-          cwd: opened.workspaceFolder,
-          env: { TERM: 'xterm-256color', COLORTERM: 'truecolor', TERM_PROGRAM: 'vscode' },
-          tty: this.#size,
-        },
-        withDeadline(this.#end.signal, shellTimeoutMs),
-      );
-      if (this.#end.signal.aborted) {
-        process.dispose();
-        return;
-      }
-      this.#process = process;
-      // The window may have been resized while the shell started.
-      process.resize(this.#size);
-      // A guest that goes away breaks the pipe; the exit below tells it.
-      process.stdin.on('error', () => undefined);
-      process.stdout.setEncoding('utf8').on('data', (text: string) => this.#write.fire(text));
-      const { code, signal } = await process.exit;
-      this.#process = undefined;
-      this.#finish(code, signal);
-    } catch (error) {
-      if (this.#end.signal.aborted) return;
-      this.#write.fire(
-        `\r\n${toSwitchyardError(error, l10n.t('The terminal cannot be opened.')).message}\r\n`,
-      );
-      this.#waitForKey();
-    }
-  }
-
-  #finish(code: number | undefined, signal: string | undefined): void {
-    if (this.#end.signal.aborted) return;
-    if (code === undefined) {
-      const why =
-        signal === undefined
-          ? l10n.t('The environment went away.')
-          : l10n.t('The shell was ended by the signal {0}.', signal);
-      this.#write.fire(`\r\n${why}\r\n`);
-      return this.#waitForKey();
-    }
-    if (this.#keepOpen) {
-      this.#write.fire(`\r\n${l10n.t('The command ended with exit code {0}.', code)}\r\n`);
-      return this.#waitForKey();
-    }
-    this.#close.fire(code);
-  }
-
-  #waitForKey(): void {
-    this.#over = true;
-    this.#write.fire(`${l10n.t('Press any key to close the terminal.')}\r\n`);
-  }
-}
-
 /** Terminals in environments: opened by a command, or as a profile. */
 export class Terminals {
   readonly #open: OpenEnvironment;
@@ -169,6 +54,21 @@ export class Terminals {
     vscode.window.createTerminal(this.options(model, kind)).show();
   }
 
+  /** The terminal with a shell there that is open already, else a new one; shown at once. */
+  reveal(model: ProjectModel, kind: GuestKind): void {
+    const environment = model.environment(kind);
+    const shells = vscode.window.terminals.flatMap((terminal) => {
+      const { creationOptions } = terminal;
+      const pty = 'pty' in creationOptions ? creationOptions.pty : undefined;
+      return pty instanceof GuestTerminal && pty.isShellOf(environment) ? [{ terminal, pty }] : [];
+    });
+    const shell = shells.findLast(({ pty }) => !pty.isOver) ?? shells.at(-1);
+    if (!shell) return this.show(model, kind);
+    // What ended with the environment goes on with it.
+    shell.pty.restart();
+    shell.terminal.show();
+  }
+
   /** A new terminal that runs one command line and stays open with its output. */
   runCommand(model: ProjectModel, kind: EnvironmentKind, text: string): void {
     if (kind === 'host') {
@@ -177,7 +77,7 @@ export class Terminals {
       terminal.sendText(text);
       return;
     }
-    const pty = new GuestTerminal(() => this.#open(model, kind), commandLine(text), true);
+    const pty = this.#terminal(model, kind, commandLine(text), true);
     vscode.window
       .createTerminal({ name: `${environmentName(kind)}: ${text}`, pty, iconPath: icon(kind) })
       .show();
@@ -190,9 +90,23 @@ export class Terminals {
     if (kind === 'host') return { cwd: model.project.folder, name: environmentName('host') };
     return {
       name: `${environmentName(kind)} · ${model.project.name}`,
-      pty: new GuestTerminal(() => this.#open(model, kind), userShell, false),
+      pty: this.#terminal(model, kind, userShell, false),
       iconPath: icon(kind),
     };
+  }
+
+  #terminal(
+    model: ProjectModel,
+    kind: GuestKind,
+    argv: readonly string[],
+    isCommand: boolean,
+  ): GuestTerminal {
+    return new GuestTerminal({
+      environment: model.environment(kind),
+      open: () => this.#open(model, kind),
+      argv,
+      isCommand,
+    });
   }
 }
 

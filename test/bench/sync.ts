@@ -11,31 +11,12 @@ import { pollUntil } from '../../src/base/abort.ts';
 import { quoteAll } from '../../src/base/shell.ts';
 import { WorkspaceSync } from '../../src/sync/workspaceSync.ts';
 import { SshServer, type SshConnectionForTests } from '../engines/support/sshServer.ts';
-
-/** One line of a benchmark; `ours` and `peer` are medians in `unit`, `ratio` is ours / peer. */
-export interface Row {
-  readonly name: string;
-  readonly unit: string;
-  readonly ours: number;
-  readonly peer: number;
-  readonly peerName: string;
-  readonly ratio: number;
-  readonly goal: string;
-  readonly met: boolean;
-}
+import { median, quantile, rowOf, type BenchOptions, type Report, type Row } from './harness.ts';
 
 const exec = promisify(execFile);
 const signal = AbortSignal.timeout(60 * 60_000);
-const repeats = Number(process.env['BENCH_REPEATS'] ?? 5);
 const files = Number(process.env['BENCH_FILES'] ?? 10_000);
-const largeBytes = Number(process.env['BENCH_LARGE_BYTES'] ?? 1024 ** 3);
-
-function quantile(samples: readonly number[], q: number): number {
-  const sorted = [...samples].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? NaN;
-}
-
-const median = (samples: readonly number[]): number => quantile(samples, 0.5);
+const largeBytes = Number(process.env['BENCH_LARGE_MIB'] ?? 1024) * 1024 ** 2;
 
 async function timed(work: () => Promise<unknown>): Promise<number> {
   const started = performance.now();
@@ -44,20 +25,9 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 }
 
 function row(name: string, unit: string, ours: number, peer: number, peerName: string, goal: string): Row {
-  const ratio = ours / peer;
-  const bound = Number(goal.slice(2));
-  const made = {
-    name,
-    unit,
-    ours,
-    peer,
-    peerName,
-    ratio,
-    goal,
-    met: goal.startsWith('<=') ? ratio <= bound : ratio >= bound,
-  };
+  const made = rowOf({ name, unit, ours, peer, peerName, goal });
   process.stderr.write(
-    `${name}: ours ${ours.toFixed(2)} ${unit}, ${peerName} ${peer.toFixed(2)}: ${ratio.toFixed(3)} (${goal})\n`,
+    `${name}: ours ${ours.toFixed(2)} ${unit}, ${peerName} ${peer.toFixed(2)}: ${made.ratio.toFixed(3)} (${goal})\n`,
   );
   return made;
 }
@@ -77,12 +47,14 @@ class Bench {
   readonly host = path.join(this.place, 'host');
   readonly #server: SshServer;
   readonly #env = { XDG_STATE_HOME: path.join(this.place, 'guest-state') };
+  readonly #runs: number;
   readonly #ssh: string;
   readonly #warm: string;
   #count = 0;
 
-  constructor(server: SshServer) {
+  constructor(server: SshServer, runs: number) {
     this.#server = server;
+    this.#runs = runs;
     fs.mkdirSync(this.host);
     this.#ssh = quoteAll(['ssh', ...server.options, '-p', String(server.port)]);
     this.#warm = quoteAll([
@@ -128,7 +100,7 @@ class Bench {
     const cold: number[] = [];
     const warm: number[] = [];
     let blocked = 0;
-    for (let n = 0; n < repeats; n += 1) {
+    for (let n = 0; n < this.#runs; n += 1) {
       const rsyncTarget = this.fresh();
       cold.push(await timed(() => this.rsync(rsyncTarget, false)));
       const warmTarget = this.fresh();
@@ -172,7 +144,7 @@ class Bench {
       timeoutMs: 60_000,
       signal,
     });
-    for (let n = 0; n < repeats + 2; n += 1) {
+    for (let n = 0; n < this.#runs + 2; n += 1) {
       const took = await timed(() =>
         sync.carry({ connection, guestFolder: target, guestId: 'bench' }, silentProgress, signal),
       );
@@ -190,7 +162,7 @@ class Bench {
   async #changes(sync: WorkspaceSync, target: string, peer: string): Promise<void> {
     const at = 'd0/e0/file-0.txt';
     const rsyncs: number[] = [];
-    for (let n = 0; n < repeats; n += 1) {
+    for (let n = 0; n < this.#runs; n += 1) {
       fs.writeFileSync(path.join(this.host, at), `rsync ${n} ${Math.random()}`);
       rsyncs.push(await timed(() => this.rsync(peer, true)));
     }
@@ -222,7 +194,7 @@ class Bench {
       .filter((item) => item.isFile())
       .slice(0, 1_000)
       .map((item) => path.relative(this.host, path.join(item.parentPath, item.name)));
-    for (let n = 0; n < repeats; n += 1) {
+    for (let n = 0; n < this.#runs; n += 1) {
       const text = `burst ${n} ${Math.random()} `.padEnd(4_096);
       const started = performance.now();
       for (const at of changed) fs.writeFileSync(path.join(this.host, at), text);
@@ -243,17 +215,12 @@ class Bench {
     fs.rmSync(this.host, { recursive: true });
     fs.mkdirSync(this.host);
     const file = path.join(this.host, 'large.bin');
-    await exec('dd', [
-      'if=/dev/urandom',
-      `of=${file}`,
-      'bs=1M',
-      `count=${Math.round(largeBytes / 1024 ** 2)}`,
-    ]);
+    await exec('dd', ['if=/dev/urandom', `of=${file}`, 'bs=1M', `count=${largeBytes / 1024 ** 2}`]);
     const up: number[] = [];
     const scps: number[] = [];
     const down: number[] = [];
     const cats: number[] = [];
-    for (let n = 0; n < Math.min(repeats, 3); n += 1) {
+    for (let n = 0; n < this.#runs; n += 1) {
       const target = this.fresh();
       fs.mkdirSync(target);
       const scp = path.join(target, 'scp.bin');
@@ -300,7 +267,7 @@ class Bench {
       down.push(await this.#largeDown(target));
       fs.rmSync(target, { recursive: true });
     }
-    const size = `a file of ${Math.round(largeBytes / 1024 ** 2)} MiB`;
+    const size = `a file of ${largeBytes / 1024 ** 2} MiB`;
     this.rows.push(row(`${size}, up`, 'ms', median(up), median(scps), 'scp', '<=0.714'));
     this.rows.push(row(`${size}, down`, 'ms', median(down), median(cats), 'ssh cat, aes128-gcm', '<=1.25'));
   }
@@ -353,26 +320,21 @@ async function until(condition: () => boolean, everyMs = 0): Promise<void> {
   }
 }
 
-/** The workspace sync over a real sshd on this computer, beside rsync and scp in the same run. */
-export async function syncSuite(): Promise<Row[]> {
+/**
+ * The workspace sync over a real sshd on this computer, beside rsync and scp in the same run. For a part of
+ * it alone: `BENCH_PARTS` (of initial, live, large), `BENCH_FILES`, `BENCH_LARGE_MIB`, `BENCH_FOLDER`.
+ */
+export async function syncSuite({ runs }: BenchOptions): Promise<Report> {
   const server = await SshServer.start(['MaxStartups 100']);
-  const bench = new Bench(server);
+  const bench = new Bench(server, runs);
   const parts = (process.env['BENCH_PARTS'] ?? 'initial,live,large').split(',');
   try {
     if (parts.includes('initial')) await bench.initial();
     if (parts.includes('live')) await bench.live();
     if (parts.includes('large')) await bench.large();
-    return bench.rows;
+    return { suite: 'sync', rows: bench.rows };
   } finally {
     bench.dispose();
     await server.stop();
   }
-}
-
-if (import.meta.main) {
-  const rows = await syncSuite();
-  const at = process.argv.indexOf('--json');
-  const file = process.argv[at + 1];
-  if (at > 0 && file !== undefined)
-    fs.writeFileSync(file, JSON.stringify({ suite: 'sync', rows }, undefined, 2));
 }

@@ -6,7 +6,7 @@ import { root } from '../machine/dependencies.mjs';
 import { launchBrowser } from '../machine/editor/browser.ts';
 import { startCodeServer, type CodeServer } from '../machine/editor/codeServer.ts';
 import { findEditor } from '../machine/editor/install.ts';
-import { removeContainers, removeMachines } from './cleanUp.ts';
+import { removeContainers, removeImages, removeMachines } from './cleanUp.ts';
 import { Workbench } from './pages/workbench.ts';
 
 /** What a person would have set, and what makes the screen readable for a test. */
@@ -123,6 +123,7 @@ export class Session {
     await this.#browser.close();
     await this.#server.stop();
     await removeContainers(this.project);
+    await removeImages(this.project);
     await removeMachines(join(storage, 'projects'));
     // A hook may have written files as another user; VS Code may still write its last lines.
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });

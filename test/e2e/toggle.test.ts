@@ -32,7 +32,7 @@ describe('one project, container and VM', () => {
       await workbench.statusBar.waitFor(/^Container$/, bounds.create);
       const row = workbench.environments.row('Container');
       await row.waitFor(/running/);
-      await row.waitFor(/\d+(\.\d+)? MB/);
+      await row.waitFor(/\d+(\.\d+)?MB/);
       await row.expand();
       expect(await row.waitForFact('Start', /\d+(\.\d+)? s/)).toMatch(/s/);
       await row.waitForFact('CPU', /%/);

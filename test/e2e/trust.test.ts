@@ -5,7 +5,6 @@ describe('a project whose authors are not trusted', () => {
   let session: Session;
   beforeAll(async () => {
     session = await Session.begin('trust', { trusted: false });
-    await session.workbench.notifications.answer('No, ');
   });
   afterAll(() => session.end());
 

@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { appendFile, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { pollUntil } from '../../src/base/abort.ts';
 import type { EnvironmentStatus } from '../../src/environments/environment.ts';
@@ -39,6 +41,17 @@ async function imageNames(prefix: string): Promise<string[]> {
   const images = await realEngine().ask('x', (docker) => docker.listImages(), { signal: never });
   return images.flatMap(({ RepoTags }) => RepoTags ?? []).filter((tag) => tag.startsWith(prefix));
 }
+
+async function imageIds(): Promise<string[]> {
+  const images = await realEngine().ask('x', (docker) => docker.listImages(), { signal: never });
+  return images.map(({ Id }) => Id);
+}
+
+/** A package for dpkg that needs no network. */
+const control = [
+  ...['Package: extra', 'Version: 1', 'Architecture: all', 'Maintainer: Test <test@example.org>'],
+  ...['Description: a package', ''],
+].join('\n');
 
 describe('the sample', () => {
   it('goes through every verb, and what runs is what the config says', async () => {
@@ -106,9 +119,39 @@ describe('the sample', () => {
     ]);
   });
 
+  it('runs as `docker inspect` says that the config says', async () => {
+    const { environment, project } = await make({
+      config: {
+        build: { dockerfile: 'Dockerfile' },
+        containerUser: 'dev',
+        runArgs: ['--cpus', '1.5', '--memory', '256m'],
+        mounts: ['type=tmpfs,target=/scratch'],
+      },
+      dockerfile: 'FROM debian:bookworm\nRUN useradd -m dev\n',
+    });
+    await environment.open(quietly());
+    const ask = async (...args: readonly string[]): Promise<string> =>
+      (await promisify(execFile)('docker', [...args])).stdout.trim();
+    const id = await ask('ps', '-q', '--filter', `label=devcontainer.local_folder=${project.folder}`);
+    const [said] = JSON.parse(await ask('inspect', id)) as [Record<string, unknown>];
+    expect(said).toMatchObject({
+      Config: { User: 'dev', Image: expect.stringMatching(/^vsc-project-[0-9a-f]{64}/) as string },
+      HostConfig: { NanoCpus: 1.5e9, Memory: 256 * 2 ** 20 },
+      Mounts: expect.arrayContaining([
+        expect.objectContaining({ Type: 'bind', Source: project.folder, Destination: '/workspaces/project' }),
+        expect.objectContaining({ Type: 'tmpfs', Destination: '/scratch' }),
+      ]) as unknown[],
+    });
+  });
+
   it('tells figures and isolation as the engine does', async () => {
     const { environment, inspect } = await make({
-      config: { ...plain, runArgs: ['--cpus', '1.5', '--memory', '256m'], forwardPorts: [3000, 'db:5432'] },
+      config: {
+        ...plain,
+        runArgs: ['--cpus', '1.5', '--memory', '256m'],
+        forwardPorts: [3000, 'db:5432'],
+        hostRequirements: { cpus: 1, memory: '9tb' },
+      },
     });
     await environment.open(quietly());
     expect((await inspect())?.HostConfig).toMatchObject({ NanoCpus: 1.5e9, Memory: 256 * 2 ** 20 });
@@ -126,7 +169,7 @@ describe('the sample', () => {
       workspaceFolder: '/workspaces/project',
       isolation: { kernel: 'shared', acceleration: undefined },
       ports: [{ port: 3000, label: undefined }],
-      ignored: [{ property: 'forwardPorts: db:5432' }],
+      ignored: [{ property: 'hostRequirements' }, { property: 'forwardPorts: db:5432' }],
     });
     const { connection } = await environment.open(quietly());
     expect(await shell(connection, 'uname -r')).toBe(details.isolation?.kernelRelease);
@@ -180,7 +223,7 @@ describe.runIf(process.getuid?.() === 0)("a workspace that is root's", () => {
 
 describe('a change of the config', () => {
   it('is noticed, and a rebuild applies it', async () => {
-    const { environment, project } = await make({
+    const { environment, project, inspect } = await make({
       config: { build: { dockerfile: 'Dockerfile' } },
       dockerfile: 'FROM debian:bookworm\nRUN echo one > /version\n',
     });
@@ -190,10 +233,38 @@ describe('a change of the config', () => {
     const dockerfile = path.join(project.folder, '.devcontainer', 'Dockerfile');
     await writeFile(dockerfile, 'FROM debian:bookworm\nRUN echo two > /version\n');
     expect((await environment.refresh(never)).drifted).toBe(true);
+    const replaced = (await inspect())?.Image ?? '';
     const after = await environment.rebuild(quietly());
     expect(after.start).toMatchObject({ how: 'create', warmCache: false });
     expect(await shell(after.connection, 'cat /version; ls /marker || true')).toBe('two');
     expect(environment.status.drifted).toBe(false);
+    expect((await inspect())?.Image).not.toBe(replaced);
+    expect(await imageIds()).not.toContain(replaced);
+  });
+
+  it('that adds a package and a file brings both into the container', async () => {
+    const { environment, project } = await make({
+      config: { build: { dockerfile: 'Dockerfile' } },
+      dockerfile: 'FROM debian:bookworm\n',
+    });
+    const status = "dpkg-query --show --showformat='${Status}' extra 2>&1; cat /etc/extra || true";
+    const before = await environment.open(quietly());
+    expect(await shell(before.connection, `${status} 2>/dev/null`)).toContain('no packages found');
+    const folder = path.join(project.folder, '.devcontainer');
+    await writeFile(path.join(folder, 'extra'), 'a file');
+    await writeFile(path.join(folder, 'control'), control);
+    await writeFile(
+      path.join(folder, 'Dockerfile'),
+      [
+        'FROM debian:bookworm',
+        'COPY control /package/DEBIAN/control',
+        'COPY extra /etc/extra',
+        'RUN dpkg-deb --build /package /extra.deb && dpkg --install /extra.deb',
+        '',
+      ].join('\n'),
+    );
+    const after = await environment.rebuild(quietly());
+    expect(await shell(after.connection, status)).toBe('install ok installeda file');
   });
 
   it('that fails to build leaves the old container as it is', async () => {

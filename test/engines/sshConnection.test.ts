@@ -64,10 +64,34 @@ describe('a connection over SSH, with a real sshd', () => {
     expect(await killed.exit).toEqual({ code: undefined, signal: 'TERM' });
   });
 
-  it('lets go of a program that nobody wants any more', async () => {
-    const process = await connection.exec({ argv: ['sleep', '5'] }, never);
+  it('ends a program that nobody wants any more, in a session of root and at once as well', async () => {
+    const process = await connection.exec({ argv: ['sleep', '1000'] }, never);
     process.dispose();
-    expect(await process.exit).toEqual({ code: undefined, signal: undefined });
+    expect(await process.exit).toEqual({ code: undefined, signal: 'TERM' });
+  });
+
+  it('signals what a program started along with it, and nobody else', async () => {
+    const bystander = await connection.exec({ argv: ['sleep', '1000'] }, never);
+    const process = await connection.exec(
+      { argv: ['sh', '-c', 'trap "echo caught; exit 4" TERM; sleep 1000 & echo up; wait'], user: 'nobody' },
+      never,
+    );
+    const printed: string[] = [];
+    const up = new Promise<void>((resolve) =>
+      process.stdout.on('data', (chunk: Buffer) => {
+        printed.push(chunk.toString());
+        resolve();
+      }),
+    );
+    process.stderr.resume();
+    await up;
+    await process.kill('TERM');
+    expect(await process.exit).toMatchObject({ code: 4 });
+    expect(printed.join('')).toBe('up\ncaught\n');
+    await bystander.kill('KILL');
+    bystander.stdout.resume();
+    bystander.stderr.resume();
+    expect(await bystander.exit).toEqual({ code: undefined, signal: 'KILL' });
   });
 
   it('has a terminal that resizes', async () => {

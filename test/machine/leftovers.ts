@@ -12,6 +12,7 @@ interface Standing {
   readonly networks: ReadonlySet<string>;
   readonly volumes: ReadonlySet<string>;
   readonly domains: ReadonlySet<string>;
+  readonly images: ReadonlySet<string>;
 }
 
 /**
@@ -85,6 +86,11 @@ export class Leftovers {
       const theirs = what[0]?.includes(this.#folder) === true || what[0]?.includes('switchyard') === true;
       if (this.#alone || theirs) left.push(`container ${id}`);
     }
+    left.push(
+      ...added('images')
+        .filter(isOfAProject)
+        .map((name) => `image ${name}`),
+    );
     for (const kind of ['networks', 'volumes', 'domains'] as const) {
       for (const name of added(kind)) {
         const theirs = name.startsWith('switchyard') || name.includes(basename(this.#folder));
@@ -110,9 +116,19 @@ export class Leftovers {
   }
 }
 
+/** How the specification's reference implementation and the VM kind name a project's image; caches stay. */
+function isOfAProject(image: string): boolean {
+  return image.startsWith('vsc-') || image.startsWith('switchyard-vm-');
+}
+
 /** What programs leave in any temporary folder, and what no test can take away. */
 function isOfATool(name: string): boolean {
-  return name === boxes || name === 'node-compile-cache' || name.startsWith('.org.chromium.');
+  return (
+    name === boxes ||
+    name === 'node-compile-cache' ||
+    name.startsWith('.org.chromium.') ||
+    name.startsWith('devcontainercli')
+  );
 }
 
 async function standing(): Promise<Standing> {
@@ -121,6 +137,7 @@ async function standing(): Promise<Standing> {
     networks: new Set(await docker('network', 'ls', '--format', '{{.Name}}')),
     volumes: new Set(await docker('volume', 'ls', '--format', '{{.Name}}')),
     domains: new Set(lines(await virsh('list', '--all', '--name'))),
+    images: new Set(await docker('images', '--format', '{{.Repository}}:{{.Tag}}')),
   };
 }
 

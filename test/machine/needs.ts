@@ -34,6 +34,8 @@ const engines: readonly Need[] = [
     find: () => allOf('qemu-system-x86_64', 'qemu-img'),
   },
   { name: 'OpenSSH', packages: ['openssh-client'], find: () => allOf('ssh', 'ssh-keygen') },
+  // Lets a container's user write to a workspace that belongs to somebody else.
+  { name: 'setfacl', packages: ['acl'], find: () => findProgram('setfacl') },
 ];
 
 /** What building the editor's native modules needs, where no editor is installed yet. */

@@ -44,8 +44,7 @@ export const suites: readonly Suite[] = [
     needsMachine: true,
     minutes: 10,
   },
-  // The journeys through both kinds (toggle, trust) run by `npm run test:e2e` until they were seen green.
-  vitest('e2e', 25, true, 'test/e2e/firstSteps.test.ts'),
+  vitest('e2e', 25, true),
 ];
 
 const outputFolder = 'test/.output';

@@ -26,7 +26,7 @@ import { hasDrifted, isSameStatus, notRunning, statusOf } from './containerStatu
 import type { ContainerControl } from './control.ts';
 import { noConfig, type ContainerCreator } from './creation.ts';
 import { detailsOf, type EngineInfo } from './details.ts';
-import { imageCreatedAt, removeBuiltImages } from './images.ts';
+import { imageCreatedAt, removeBuiltImages, removeReplacedImage } from './images.ts';
 import { findContainer, stateOf } from './lookup.ts';
 import { RecordStore, type ContainerRecord } from './record.ts';
 import { ContainerSampler } from './sampler.ts';
@@ -143,9 +143,7 @@ export class ContainerEnvironment implements Environment {
         const old = await this.#look(inner.signal);
         await this.#parts.creator.build(this.project, settings, inner);
         const opened = await this.#create(settings, inner, began, old !== undefined);
-        if (old && old.Image !== this.#container?.Image) {
-          await removeBuiltImages(this.#parts.engine, old, inner.signal);
-        }
+        if (old) await removeReplacedImage(this.#parts.engine, old, inner.signal);
         return opened;
       });
     });
@@ -153,14 +151,16 @@ export class ContainerEnvironment implements Environment {
 
   async destroy(options: OperationOptions): Promise<void> {
     const what = l10n.t('The container of "{0}" could not be destroyed.', this.project.name);
-    await this.#operate(what, options, (inner) =>
-      this.#change('stopping', inner, async (container) => {
+    await this.#operate(what, options, async (inner) => {
+      let removed: ContainerInspectInfo | undefined;
+      await this.#change('stopping', inner, async (container) => {
         inner.progress.step(l10n.t('Removing the container'));
         await this.#parts.control.remove(container.Id, inner.signal);
         await this.#records.clear();
-        await removeBuiltImages(this.#parts.engine, container, inner.signal);
-      }),
-    );
+        removed = container;
+      });
+      await removeBuiltImages(this.#parts.engine, this.project, removed, inner.signal);
+    });
   }
 
   async leave(options: OperationOptions): Promise<void> {

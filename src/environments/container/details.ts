@@ -1,5 +1,7 @@
 import * as l10n from '@vscode/l10n';
 import type { ContainerInspectInfo } from 'dockerode';
+import { formatBytes } from '../../base/format.ts';
+import { parseSize } from '../../config/sizes.ts';
 import type { WorkspaceMode } from '../../config/settings.ts';
 import type { MergedConfiguration } from '../../engines/devcontainerCli.ts';
 import type { EnvironmentDetails, Isolation } from '../environment.ts';
@@ -8,6 +10,9 @@ import type { EnvironmentDetails, Isolation } from '../environment.ts';
 export interface EngineInfo {
   readonly KernelVersion?: string;
   readonly SecurityOptions?: readonly string[];
+  readonly NCPU?: number;
+  /** Bytes. */
+  readonly MemTotal?: number;
 }
 
 /**
@@ -40,7 +45,7 @@ export function detailsOf(parts: {
     workspaceFolder: parts.workspaceFolder,
     isolation: isolationOf(parts.info),
     ports: portsOf(merged),
-    ignored: ignoredOf(merged),
+    ignored: ignoredOf(merged, parts.info),
   };
 }
 
@@ -52,24 +57,47 @@ export function portsOf(merged: MergedConfiguration | undefined): EnvironmentDet
   });
 }
 
-function ignoredOf(merged: MergedConfiguration | undefined): EnvironmentDetails['ignored'] {
+function ignoredOf(merged: MergedConfiguration | undefined, info: EngineInfo): EnvironmentDetails['ignored'] {
   if (!merged) return [];
   return [
-    ...(merged.hostRequirements === undefined
-      ? []
-      : [
-          {
-            property: 'hostRequirements',
-            reason: l10n.t(
-              'It sizes the VM. A container may use all of this computer, unless "runArgs" limits it (--cpus, --memory).',
-            ),
-          },
-        ]),
+    ...unmetRequirements(merged.hostRequirements, info).map((reason) => ({
+      property: 'hostRequirements',
+      reason,
+    })),
     ...(merged.forwardPorts ?? [])
       .filter((entry) => typeof entry === 'string' && entry.includes(':'))
       .map((entry) => ({
         property: `forwardPorts: ${entry}`,
         reason: l10n.t('Ports of other services are not forwarded yet.'),
       })),
+  ];
+}
+
+/**
+ * What the config asks of the computer and the engine's computer does not have, as sentences. A container
+ * may use all that is there, so what is met needs nothing done. The disk is not looked at: of an engine
+ * elsewhere it is not known.
+ * @see https://containers.dev/implementors/json_reference/#min-host-reqs
+ */
+export function unmetRequirements(
+  required: Readonly<Record<string, unknown>> | undefined,
+  { NCPU, MemTotal }: EngineInfo,
+): readonly string[] {
+  const cpus = required?.['cpus'];
+  const memory = required?.['memory'];
+  const bytes = typeof memory === 'string' ? parseSize(memory) : undefined;
+  return [
+    ...(typeof cpus === 'number' && NCPU !== undefined && cpus > NCPU
+      ? [l10n.t('It asks for {0} CPUs, and Docker has {1}. The container works with fewer.', cpus, NCPU)]
+      : []),
+    ...(bytes !== undefined && MemTotal !== undefined && bytes > MemTotal
+      ? [
+          l10n.t(
+            'It asks for {0} of memory, and Docker has {1}. The container works with less.',
+            formatBytes(bytes),
+            formatBytes(MemTotal),
+          ),
+        ]
+      : []),
   ];
 }

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import * as l10n from '@vscode/l10n';
 import type { ContainerInspectInfo } from 'dockerode';
+import type { Project } from '../../config/project.ts';
 import type { DockerEngine } from '../../engines/docker.ts';
 import { statusOf } from '../../engines/dockerErrors.ts';
 
@@ -21,33 +23,70 @@ export async function imageCreatedAt(
 }
 
 /**
- * Removes the images that were built for a container which is gone, unless another container still uses
- * them.
+ * Removes the images that were built for a project, with the one of its container where that lost its name
+ * to a newer one. What another container uses stays.
  */
 export async function removeBuiltImages(
+  engine: DockerEngine,
+  project: Pick<Project, 'folder'>,
+  container: ContainerInspectInfo | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const built = await engine.ask(
+    l10n.t('The images of the project could not be listed.'),
+    (docker, bound) =>
+      docker.listImages({
+        filters: JSON.stringify({ reference: [`vsc-*-${folderHash(project.folder)}*`] }),
+        abortSignal: bound,
+      }),
+    { signal },
+  );
+  const names = built.flatMap(({ RepoTags }) => RepoTags ?? []);
+  // The CLI builds in stages (image, -features, -uid), each from the one before.
+  for (const name of names.toSorted((one, other) => other.length - one.length)) {
+    await removeImage(engine, name, signal);
+  }
+  if (container) await removeReplacedImage(engine, container, signal);
+}
+
+/** Removes the image of a container that is gone, where a newer build took its name. */
+export async function removeReplacedImage(
   engine: DockerEngine,
   container: ContainerInspectInfo,
   signal: AbortSignal,
 ): Promise<void> {
-  const name = container.Config.Image;
-  if (!builtName.test(name)) return;
-  // The CLI builds in stages: the project's image, features on it, and one with the UID adapted.
-  const base = name
-    .replace(/:[^/:]*$/, '')
-    .replace(/-uid$/, '')
-    .replace(/-features$/, '');
-  for (const one of [`${base}-features-uid`, `${base}-uid`, `${base}-features`, base]) {
-    await engine.ask(
-      l10n.t('The image {0} could not be removed.', one),
-      async (docker, bound) => {
-        try {
-          await docker.getImage(one).remove({ abortSignal: bound });
-        } catch (error) {
-          // 404: there is no such stage. 409: another container uses it.
-          if (statusOf(error) !== 404 && statusOf(error) !== 409) throw error;
-        }
-      },
-      { signal, timeoutMs: 120_000 },
-    );
-  }
+  if (!builtName.test(container.Config.Image)) return;
+  const tags = await engine.ask(
+    l10n.t('The image of the container could not be looked up.'),
+    async (docker) => {
+      try {
+        return (await docker.getImage(container.Image).inspect()).RepoTags;
+      } catch (error) {
+        if (statusOf(error) !== 404) throw error;
+        return undefined;
+      }
+    },
+    { signal },
+  );
+  if (tags?.length === 0) await removeImage(engine, container.Image, signal);
+}
+
+async function removeImage(engine: DockerEngine, name: string, signal: AbortSignal): Promise<void> {
+  await engine.ask(
+    l10n.t('The image {0} could not be removed.', name),
+    async (docker, bound) => {
+      try {
+        await docker.getImage(name).remove({ abortSignal: bound });
+      } catch (error) {
+        // 404: gone already. 409: another container uses it.
+        if (statusOf(error) !== 404 && statusOf(error) !== 409) throw error;
+      }
+    },
+    { signal, timeoutMs: 120_000 },
+  );
+}
+
+/** By this the CLI tells apart the images of folders with the same name. */
+function folderHash(folder: string): string {
+  return createHash('sha256').update(folder).digest('hex');
 }

@@ -19,6 +19,30 @@ export interface ProjectImage {
   readonly configuration: ReadConfigurationResult;
 }
 
+function imageNameOf(project: Project): string {
+  return `switchyard-vm-${project.id}:latest`;
+}
+
+/** Takes the name off the project's image, and with its last name the image. */
+export async function removeProjectImage(
+  project: Project,
+  docker: DockerEngine,
+  signal: AbortSignal,
+): Promise<void> {
+  await docker.ask(
+    l10n.t('The image of the project cannot be removed.'),
+    async (engine, bound) => {
+      try {
+        await engine.getImage(imageNameOf(project)).remove({ abortSignal: bound });
+      } catch (error) {
+        // 404: never built. 409: a container was made of it by hand; it is the person's now.
+        if (![404, 409].includes((error as { statusCode?: number }).statusCode ?? 0)) throw error;
+      }
+    },
+    { signal },
+  );
+}
+
 /** @throws SwitchyardError `config.missing`, `config.unsupported`, `image.*`, `docker.*` */
 export async function buildProjectImage(
   project: Project,
@@ -49,7 +73,7 @@ export async function buildProjectImage(
   }
   options.progress.step(l10n.t('Building the image'));
   // Vagrant's box is named by the image's id, so the name only keeps the image from being cleaned away.
-  const imageName = `switchyard-vm-${project.id}:latest`;
+  const imageName = imageNameOf(project);
   const [name = imageName] = await parts.devcontainer.build(target, {
     imageName,
     progress: options.progress,

@@ -6,6 +6,15 @@ import { virshCommands, virshError } from '../../engines/virsh.ts';
 import type { Requirement } from '../environment.ts';
 import { chooseAcceleration, probeVirtualisation } from './acceleration.ts';
 
+/** @throws SwitchyardError `vagrant.missing` where there is no Vagrant that runs */
+export async function expectVagrant(runner: Runner, signal: AbortSignal): Promise<void> {
+  try {
+    await runner.run(vagrantCommands.version(), { signal });
+  } catch (error) {
+    throw vagrantError(error, l10n.t('The virtual machine could not be made.'));
+  }
+}
+
 /** What virtual machines need on this computer, each asked for itself. */
 export async function vmRequirements(runner: Runner, signal: AbortSignal): Promise<Requirement[]> {
   const ask = async <T>(

@@ -1,12 +1,15 @@
+import path from 'node:path';
 import * as l10n from '@vscode/l10n';
 import { toSwitchyardError } from '../../base/errors.ts';
 import { Emitter } from '../../base/event.ts';
+import type { Progress } from '../../base/progress.ts';
 import type { Project } from '../../config/project.ts';
 import type { Connection } from '../../connections/connection.ts';
 import { run } from '../../connections/run.ts';
 import type { MergedConfiguration } from '../../engines/devcontainerCli.ts';
 import type { CarryReport } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
+import { SyncLock } from '../../sync/lock.ts';
 import { capabilitiesOf } from '../capabilities.ts';
 import type {
   Environment,
@@ -24,6 +27,9 @@ import { configHash } from './projectImage.ts';
 import type { MachineRecord } from './record.ts';
 import { stateOf } from './domainState.ts';
 import { VmGuest, type VmServices } from './vmGuest.ts';
+
+/** How long to wait for another window that works on the same machine, in milliseconds. */
+const otherWindowMs = 60 * 60_000;
 
 /** A project's VM. */
 export class VmEnvironment implements Environment {
@@ -79,7 +85,12 @@ export class VmEnvironment implements Environment {
   }
 
   async open(options: OperationOptions): Promise<OpenResult> {
-    return this.#operate('starting', options, (signal) => this.#guest.open(options.progress, signal));
+    const { progress } = options;
+    return this.#operate('starting', options, async (signal) => {
+      // Nothing is changed by entering what runs, so nobody has to wait for another window.
+      const entered = await this.#guest.enterRunning(progress, signal);
+      return entered ?? this.#locked(progress, signal, () => this.#guest.open(progress, signal));
+    });
   }
 
   async connect(signal: AbortSignal): Promise<Connection> {
@@ -125,13 +136,17 @@ export class VmEnvironment implements Environment {
   }
 
   async rebuild(options: OperationOptions): Promise<OpenResult> {
-    return this.#operate('creating', options, (signal) => this.#guest.rebuild(options.progress, signal));
+    const { progress } = options;
+    return this.#operate('creating', options, (signal) =>
+      this.#locked(progress, signal, () => this.#guest.rebuild(progress, signal)),
+    );
   }
 
   async destroy(options: OperationOptions): Promise<void> {
     await this.#operate('stopping', options, async (signal) => {
-      options.progress.step(l10n.t('Removing the virtual machine'));
-      await this.#guest.destroy(options.progress, signal);
+      const { progress } = options;
+      progress.step(l10n.t('Removing the virtual machine'));
+      await this.#locked(progress, signal, () => this.#guest.destroy(progress, signal));
     });
   }
 
@@ -232,6 +247,21 @@ export class VmEnvironment implements Environment {
         await this.refresh(AbortSignal.timeout(30_000));
       }
     }, options.signal);
+  }
+
+  /** Only one window at a time makes, starts or removes the machine. */
+  async #locked<T>(progress: Progress, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const lock = await SyncLock.acquire(
+      path.join(this.project.storage, 'vm.lock'),
+      signal,
+      otherWindowMs,
+      () => progress.line(l10n.t('Another window works on this virtual machine.')),
+    );
+    try {
+      return await work();
+    } finally {
+      await lock.release();
+    }
   }
 
   #setBusy(state: EnvironmentState): void {

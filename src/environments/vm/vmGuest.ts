@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as l10n from '@vscode/l10n';
 import { withDeadline } from '../../base/abort.ts';
@@ -19,18 +17,17 @@ import type { CarryReport } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
 import type { OpenResult } from '../environment.ts';
 import { FileHookMarkers } from '../hooks/markers.ts';
-import { hookPlan, parseHook } from '../hooks/plan.ts';
-import { runDueHooks } from '../hooks/run.ts';
-import { chooseAcceleration, probeVirtualisation } from './acceleration.ts';
 import { stateOf } from './domainState.ts';
 import { setGuestClock } from './guestClock.ts';
-import { guestEnvironment, hostName, prepareGuest, remoteUserOf } from './guestSetup.ts';
-import type { Box, BoxStore } from './image/boxStore.ts';
+import { hostName, prepareGuest } from './guestSetup.ts';
+import type { BoxStore } from './image/boxStore.ts';
 import { Machine, type MachineTimeouts } from './machine.ts';
-import { buildProjectImage, configHash } from './projectImage.ts';
+import { prepareMachine, type Prepared } from './prepareMachine.ts';
+import { removeProjectImage } from './projectImage.ts';
 import { RecordFile, type MachineRecord } from './record.ts';
-import { expectSupported, strange } from './supported.ts';
-import { waitForSsh } from './waitForSsh.ts';
+import { strange } from './supported.ts';
+import { VmAccess } from './vmAccess.ts';
+import { VmHooks } from './vmHooks.ts';
 
 /** What every VM of this computer shares. */
 export interface VmServices {
@@ -56,16 +53,11 @@ export class VmGuest {
   readonly record: RecordFile;
   readonly #project: Project;
   readonly #services: VmServices;
-  readonly #markers: FileHookMarkers;
+  readonly #hooks: VmHooks;
+  readonly #access: VmAccess;
   readonly #onCreating: () => void;
-  readonly #onDisconnected: () => void;
-  /** A failed hook of the present run. */
-  #hookProblem: SwitchyardError | undefined;
-  #connection: SshConnection | undefined;
   readonly sync: LiveSync;
   #rules: SwitchyardSettings['sync'] = { ignore: [], protect: [] };
-  /** The connection that hooks were run for as an attachment, and the attachment's id. */
-  #attachment: { readonly connection: Connection; readonly id: string } | undefined;
 
   constructor(
     project: Project,
@@ -76,23 +68,51 @@ export class VmGuest {
     this.#services = services;
     this.sync = services.syncFor(project, () => this.#rules);
     this.#onCreating = events.onCreating;
-    this.#onDisconnected = events.onDisconnected;
     const folder = path.join(project.storage, 'vm');
     this.machine = new Machine({ projectId: project.id, folder, ...services });
     this.record = new RecordFile(path.join(folder, 'machine.json'), services.log);
-    this.#markers = new FileHookMarkers(path.join(folder, 'hooks.json'), services.log);
+    this.#hooks = new VmHooks(
+      project.folder,
+      services.runner,
+      new FileHookMarkers(path.join(folder, 'hooks.json'), services.log),
+    );
+    this.#access = new VmAccess({
+      machine: this.machine,
+      record: this.record,
+      boxes: services.boxes,
+      bootMs: services.timeouts.bootMs,
+      onDisconnected: events.onDisconnected,
+    });
   }
 
   /** Why a hook of the present run failed. */
   get hookProblem(): SwitchyardError | undefined {
-    return this.#hookProblem;
+    return this.#hooks.problem;
   }
 
   /** The connection, while it lives. */
   get connection(): SshConnection | undefined {
-    return this.#connection?.isClosed === false ? this.#connection : undefined;
+    return this.#access.connection;
   }
 
+  async connect(record: MachineRecord, signal: AbortSignal): Promise<SshConnection> {
+    return this.#access.connect(record, signal);
+  }
+
+  /** The hot path: enters a machine that runs; undefined where there is anything to be made or started. */
+  async enterRunning(progress: Progress, signal: AbortSignal): Promise<OpenResult | undefined> {
+    const [settings, info, record] = await Promise.all([
+      this.settings(),
+      this.machine.info(signal),
+      this.record.read(),
+    ]);
+    // Another window makes it, and writes the phase and the run when it has.
+    if (stateOf(info) !== 'running' || record?.phase !== 'ready' || record.run?.id !== info?.run)
+      return undefined;
+    return this.#enter(settings, record, undefined, progress, signal);
+  }
+
+  /** Makes, starts or wakes it, and enters it. Only one window at a time may. */
   async open(progress: Progress, signal: AbortSignal): Promise<OpenResult> {
     const settings = await this.settings();
     const info = await this.machine.info(signal);
@@ -110,7 +130,7 @@ export class VmGuest {
     progress.step(
       state === 'suspended' ? l10n.t('Waking the virtual machine') : l10n.t('Starting the virtual machine'),
     );
-    await this.#initialize(record.merged, progress, signal);
+    await this.#hooks.initialize(record.merged, progress, signal);
     await this.machine.start(info, signal);
     const how = state === 'suspended' ? 'resume' : 'start';
     return this.#enter(settings, record, { how, warmCache: true }, progress, signal);
@@ -131,35 +151,18 @@ export class VmGuest {
   async destroy(progress: Progress, signal: AbortSignal): Promise<void> {
     await this.#remove(progress, signal);
     await this.#services.boxes.release(this.#project.id, undefined, signal);
+    try {
+      await removeProjectImage(this.#project, this.#services.docker, signal);
+    } catch (error) {
+      // The machine is gone, which was asked for; without Docker only a name is left.
+      signal.throwIfAborted();
+      this.#services.log.warn(String(error));
+    }
   }
 
-  /** Everything that a new machine needs before there is one: acceleration, image, box. */
-  async #prepare(settings: SwitchyardSettings, progress: Progress, signal: AbortSignal): Promise<Prepared> {
-    expectSupported(settings);
-    const acceleration = chooseAcceleration(settings.vm.acceleration, await probeVirtualisation());
-    progress.line(l10n.t('Acceleration: {0}. {1}', acceleration.type, acceleration.reason));
-    const image = await buildProjectImage(this.#project, this.#services, { progress, signal });
-    const merged = image.configuration.mergedConfiguration;
-    await this.#initialize(merged as Readonly<Record<string, unknown>>, progress, signal);
-    const { box, cached } = await this.#services.boxes.ensure(image.id, image.layers, this.#project.id, {
-      progress,
-      signal,
-    });
-    const record: MachineRecord = {
-      version: 1,
-      phase: 'creating',
-      guestId: randomUUID(),
-      domain: this.machine.domain,
-      boxKey: box.key,
-      image: merged.image ?? image.id,
-      acceleration,
-      user: remoteUserOf(merged, image.config),
-      workspaceFolder: image.configuration.workspace.workspaceFolder,
-      env: guestEnvironment(merged, image.config),
-      merged: merged as Readonly<Record<string, unknown>>,
-      configHash: await configHash(this.#project),
-    };
-    return { box, cached, record };
+  #prepare(settings: SwitchyardSettings, progress: Progress, signal: AbortSignal): Promise<Prepared> {
+    const parts = { ...this.#services, hooks: this.#hooks, domain: this.machine.domain };
+    return prepareMachine(this.#project, settings, parts, { progress, signal });
   }
 
   async #create(
@@ -225,7 +228,7 @@ export class VmGuest {
     progress: Progress,
     signal: AbortSignal,
   ): Promise<OpenResult> {
-    const known = this.#connection && !this.#connection.isClosed ? this.#connection : undefined;
+    const known = this.connection;
     if (!known) progress.step(l10n.t('Connecting'));
     let record = before;
     const connection = known ?? (await this.connect(record, signal));
@@ -239,63 +242,14 @@ export class VmGuest {
       if (start.how === 'resume') await setGuestClock(connection, signal);
     }
     const carried = await this.carry(settings, record, connection, progress, signal);
-    this.#hookProblem = await runDueHooks(
-      {
-        connection,
-        kind: 'vm',
-        plan: hookPlan(record.merged),
-        markers: this.#markers,
-        occasions: {
-          create: record.guestId,
-          // A resumed machine goes on where it was: nothing starts anew in it.
-          start: start?.how === 'resume' || !start ? await this.#lastStart(record) : randomUUID(),
-          attach: this.#attachmentOf(connection),
-        },
-        cwd: record.workspaceFolder,
-      },
-      progress,
-      signal,
-    );
+    const problem = await this.#hooks.runDue(connection, record, start, progress, signal);
     return {
       connection,
       start,
       workspaceFolder: record.workspaceFolder,
       carried,
-      problem: this.#hookProblem,
+      problem,
     };
-  }
-
-  /** The start that the hooks of this run were run for. */
-  async #lastStart(record: MachineRecord): Promise<string> {
-    return (await this.#markers.read()).get('postStartCommand')?.occasion ?? record.guestId;
-  }
-
-  async connect(record: MachineRecord, signal: AbortSignal): Promise<SshConnection> {
-    if (this.#connection && !this.#connection.isClosed) return this.#connection;
-    const box = await this.#expectBox(record);
-    const access = {
-      user: record.user,
-      privateKey: await readFile(box.privateKeyFile, 'utf8'),
-      hostKey: box.hostKey,
-    };
-    const { connection, address } = await waitForSsh(
-      this.machine,
-      access,
-      // A folder that is not there yet would make every program fail.
-      { env: record.env, ...(record.phase === 'ready' ? { cwd: record.workspaceFolder } : { cwd: '/' }) },
-      { lastAddress: record.address, timeoutMs: this.#services.timeouts.bootMs, signal },
-    );
-    if (record.address !== address) {
-      await this.record.write({ ...((await this.record.read()) ?? record), address });
-    }
-    if (record.phase !== 'ready') return connection;
-    this.#connection = connection;
-    connection.onDidClose(() => {
-      if (this.#connection === connection) this.#connection = undefined;
-      // Whatever ended it, libvirt knows what became of the machine.
-      this.#onDisconnected();
-    });
-    return connection;
   }
 
   async carry(
@@ -313,40 +267,10 @@ export class VmGuest {
     );
   }
 
-  /** `initializeCommand` runs on the host, before anything is made or started. */
-  async #initialize(
-    merged: Readonly<Record<string, unknown>>,
-    progress: Progress,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const steps = parseHook('initializeCommand', merged['initializeCommand']);
-    if (steps.length === 0) return;
-    progress.step(l10n.t('Running {0}', 'initializeCommand'));
-    const settled = await Promise.allSettled(
-      steps.map(({ argv: [program = '', ...args] }) =>
-        this.#services.runner.run(
-          { program, args, cwd: this.#project.folder, timeoutMs: 2 ** 31 - 1, parse: () => undefined },
-          { signal, onLine: (line) => progress.line(line) },
-        ),
-      ),
-    );
-    signal.throwIfAborted();
-    const failed = settled.find((one) => one.status === 'rejected');
-    if (!failed) return;
-    throw new SwitchyardError({
-      code: 'hook.failed',
-      what: l10n.t('{0} failed.', 'initializeCommand'),
-      why: failed.reason instanceof Error ? failed.reason.message : String(failed.reason),
-      next: l10n.t('Correct it in the configuration and try again; it runs on this computer.'),
-      remedies: [{ do: 'showLog' }, { do: 'retry' }],
-      cause: failed.reason,
-    });
-  }
-
   /** Removes the machine and what is recorded of it; the box stays. */
   async #remove(progress: Progress, signal: AbortSignal): Promise<void> {
     this.disconnect();
-    this.#hookProblem = undefined;
+    this.#hooks.forget();
     await this.machine.destroy(progress, signal);
     await this.record.remove();
   }
@@ -369,18 +293,6 @@ export class VmGuest {
     return record;
   }
 
-  async #expectBox(record: MachineRecord): Promise<Box> {
-    const box = await this.#services.boxes.find(record.boxKey);
-    if (box) return box;
-    throw new SwitchyardError({
-      code: 'environment.gone',
-      what: l10n.t('The virtual machine cannot be entered.'),
-      why: l10n.t('The keys of its box are gone.'),
-      next: l10n.t('Rebuild it.'),
-      remedies: [{ do: 'rebuild', kind: 'vm' }],
-    });
-  }
-
   notRunning(): SwitchyardError {
     return new SwitchyardError({
       code: 'environment.gone',
@@ -396,25 +308,12 @@ export class VmGuest {
     await this.sync.detach(withDeadline(signal, lastChangesMs));
   }
 
-  /** A terminal more is no new attachment: the same connection is the same one. */
-  #attachmentOf(connection: Connection): string {
-    if (this.#attachment?.connection !== connection) this.#attachment = { connection, id: randomUUID() };
-    return this.#attachment.id;
-  }
-
   dispose(): void {
     this.disconnect();
     this.sync.dispose();
   }
 
   disconnect(): void {
-    this.#connection?.dispose();
-    this.#connection = undefined;
+    this.#access.disconnect();
   }
-}
-
-interface Prepared {
-  readonly box: Box;
-  readonly cached: boolean;
-  readonly record: MachineRecord;
 }

@@ -41,7 +41,7 @@ export function switchCommands(services: CommandServices, memory: ProjectMemory)
     if (!opened) return;
     if (opened.problem) errors.report(opened.problem, `${title}.`, { severity: 'warning' });
     if (vscode.workspace.getConfiguration('switchyard').get<boolean>('openTerminalOnSwitch', true)) {
-      terminals.show(model, kind);
+      terminals.reveal(model, kind);
     }
   };
 

@@ -128,7 +128,8 @@ export class Monitor implements Disposable {
       status,
       starts: model.history.summary(kind),
       expectedMs: next && model.history.expectedMs(kind, next),
-      usage: known.usage,
+      // What it used when it was last looked at is no figure of one that does not run.
+      usage: status.state === 'running' ? known.usage : undefined,
       details: known.details,
       sync: environment.sync?.health,
       step: known.step,

@@ -257,6 +257,7 @@ const factIcons: Readonly<Record<string, string>> = {
   problem: 'warning',
   drift: 'diff-modified',
   start: 'dashboard',
+  first: 'tools',
   up: 'clock',
   cpu: 'pulse',
   memory: 'layers',

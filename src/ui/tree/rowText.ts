@@ -1,5 +1,14 @@
 import * as l10n from '@vscode/l10n';
-import { formatAge, formatBytes, formatClock, formatDuration, formatPercent } from '../../base/format.ts';
+import {
+  compactBytes,
+  compactDuration,
+  compactPercent,
+  formatAge,
+  formatBytes,
+  formatClock,
+  formatDuration,
+  formatPercent,
+} from '../../base/format.ts';
 import type { GuestKind } from '../../base/kinds.ts';
 import type {
   EnvironmentDetails,
@@ -40,7 +49,7 @@ function withoutStop(text: string): string {
 
 /** What an environment's own row says. */
 export function environmentRow(snapshot: Snapshot): RowText {
-  const parts = environmentParts(snapshot);
+  const parts = environmentParts(snapshot, full);
   const label = kindName(snapshot.kind);
   const sentence = l10n.t('{0} of this project: {1}.', label, parts.join(', '));
   const lines = [snapshot.active ? l10n.t('{0} It is the active environment.', sentence) : sentence];
@@ -48,10 +57,38 @@ export function environmentRow(snapshot: Snapshot): RowText {
   if (snapshot.status.drifted) {
     lines.push(l10n.t('The configuration changed since it was made. Rebuild to apply the change.'));
   }
-  return { label, description: parts.join(' · '), tooltip: lines.join('\n\n') };
+  return {
+    label,
+    description: environmentParts(snapshot, compact).join(' · '),
+    tooltip: lines.join('\n\n'),
+  };
 }
 
-function environmentParts(snapshot: Snapshot): string[] {
+/** How the figures of a running environment are written: whole in a sentence, narrow in a row of 300 pixels. */
+interface Figures {
+  readonly started: (ms: number) => string;
+  readonly cpu: (percent: number) => string;
+  readonly memory: (bytes: number) => string;
+  /** What its next start is expected to take. */
+  readonly starts: (ms: number) => string;
+  readonly wakes: (ms: number) => string;
+}
+const compact: Figures = {
+  started: compactDuration,
+  cpu: compactPercent,
+  memory: compactBytes,
+  starts: (ms) => l10n.t('starts in {0}', compactDuration(ms)),
+  wakes: (ms) => l10n.t('wakes in {0}', compactDuration(ms)),
+};
+const full: Figures = {
+  started: (ms) => l10n.t('started in {0}', formatDuration(ms)),
+  cpu: (percent) => l10n.t('{0} CPU', formatPercent(percent)),
+  memory: (bytes) => l10n.t('{0} memory', formatBytes(bytes)),
+  starts: (ms) => l10n.t('starts in about {0}', formatDuration(ms)),
+  wakes: (ms) => l10n.t('wakes in about {0}', formatDuration(ms)),
+};
+
+function environmentParts(snapshot: Snapshot, figures: Figures): string[] {
   const { status, usage, starts, step, expectedMs } = snapshot;
   switch (status.state) {
     case 'unknown':
@@ -69,23 +106,19 @@ function environmentParts(snapshot: Snapshot): string[] {
     case 'stopped':
       return [
         step ?? l10n.t('stopped'),
-        ...(step === undefined && expectedMs !== undefined
-          ? [l10n.t('starts in about {0}', formatDuration(expectedMs))]
-          : []),
+        ...(step === undefined && expectedMs !== undefined ? [figures.starts(expectedMs)] : []),
       ];
     case 'suspended':
       return [
         step ?? l10n.t('suspended'),
-        ...(step === undefined && expectedMs !== undefined
-          ? [l10n.t('wakes in about {0}', formatDuration(expectedMs))]
-          : []),
+        ...(step === undefined && expectedMs !== undefined ? [figures.wakes(expectedMs)] : []),
       ];
     case 'running':
       return [
         step ?? l10n.t('running'),
-        ...(starts.last ? [formatDuration(starts.last.durationMs)] : []),
-        ...(usage?.cpuPercent === undefined ? [] : [formatPercent(usage.cpuPercent)]),
-        ...(usage?.memoryBytes === undefined ? [] : [formatBytes(usage.memoryBytes)]),
+        ...(starts.last ? [figures.started(starts.last.durationMs)] : []),
+        ...(usage?.cpuPercent === undefined ? [] : [figures.cpu(usage.cpuPercent)]),
+        ...(usage?.memoryBytes === undefined ? [] : [figures.memory(usage.memoryBytes)]),
       ];
   }
 }
@@ -100,6 +133,7 @@ export function factRows(snapshot: Snapshot): { readonly id: string; readonly te
   add('problem', problemRow(status));
   add('drift', driftRow(status));
   add('start', startRow(starts));
+  add('first', firstBuildRow(starts));
   add('up', upRow(status.startedAt, now));
   add('cpu', cpuRow(usage));
   add('memory', memoryRow(usage));
@@ -145,9 +179,9 @@ export function startHowName(how: StartHow): string {
 }
 
 export function startRow(starts: StartSummary): RowText | undefined {
-  const { last, medianMs, count, firstBuild } = starts;
+  const { last, medianMs, count } = starts;
   if (!last || medianMs === undefined) return undefined;
-  const parts = [l10n.t('{0} last', formatDuration(last.durationMs))];
+  const parts = [l10n.t('{0} last', compactDuration(last.durationMs))];
   const lines = [
     l10n.t(
       'Last start: {0} in {1}, from the command to a terminal being ready.',
@@ -156,14 +190,20 @@ export function startRow(starts: StartSummary): RowText | undefined {
     ),
   ];
   if (count > 1) {
-    parts.push(l10n.t('median {0} of {1}', formatDuration(medianMs), count));
+    parts.push(l10n.t('median {0} of {1}', compactDuration(medianMs), count));
     lines.push(l10n.t('Median of the last {0} starts of this sort: {1}.', count, formatDuration(medianMs)));
   }
-  if (firstBuild) {
-    if (firstBuild !== last) parts.push(l10n.t('first build {0}', formatDuration(firstBuild.durationMs)));
-    lines.push(l10n.t('Made from nothing in {0}.', formatDuration(firstBuild.durationMs)));
-  }
   return { label: l10n.t('Start'), description: parts.join(' · '), tooltip: lines.join('\n\n') };
+}
+
+function firstBuildRow({ firstBuild, last }: StartSummary): RowText | undefined {
+  if (!firstBuild || firstBuild === last) return undefined;
+  const duration = formatDuration(firstBuild.durationMs);
+  return {
+    label: l10n.t('First build'),
+    description: duration,
+    tooltip: l10n.t('Made from nothing in {0}.', duration),
+  };
 }
 
 function upRow(startedAt: Date | undefined, now: Date): RowText | undefined {

@@ -6,11 +6,13 @@ import { promisify } from 'node:util';
 import { ExecaRunner } from '../../../src/base/execaRunner.ts';
 import type { Logger } from '../../../src/base/log.ts';
 import { silentLogger } from '../../../src/base/log.ts';
+import { ownerTag } from '../../../src/base/processLedger.ts';
 import type { Progress } from '../../../src/base/progress.ts';
 import { projectId, type Project } from '../../../src/config/project.ts';
 import type { Connection } from '../../../src/connections/connection.ts';
 import { run } from '../../../src/connections/run.ts';
 import { DevcontainerCli } from '../../../src/engines/devcontainerCli.ts';
+import { buildLabel } from '../../../src/environments/vm/image/buildContainer.ts';
 import type { MachineTimeouts } from '../../../src/environments/vm/machine.ts';
 import { VmProvider } from '../../../src/environments/vm/vmProvider.ts';
 import { WorkspaceSync } from '../../../src/sync/workspaceSync.ts';
@@ -24,6 +26,8 @@ export const sampleFolder = path.join(root, 'test/fixtures/sample');
 export interface VmLab {
   readonly folder: string;
   readonly provider: VmProvider;
+  /** The same computer's storage, with other bounds and another environment for what it runs. */
+  other(options: { timeouts?: Partial<MachineTimeouts>; env?: Readonly<Record<string, string>> }): VmProvider;
   /** A project folder of this name with the sample in it, or only this devcontainer.json. */
   project(name: string, devcontainer?: object): Promise<Project>;
   /** Removes the lab's folder and the images that its projects made. */
@@ -35,43 +39,46 @@ export async function vmLab(
 ): Promise<VmLab> {
   const folder = await realpath(await mkdtemp(path.join(os.tmpdir(), 'switchyard-vm-')));
   const log = options.log ?? silentLogger;
-  const runner = new ExecaRunner(log);
   const docker = realEngine();
-  const devcontainer = new DevcontainerCli(
-    {
-      node: process.execPath,
-      cli: path.join(root, 'node_modules/@devcontainers/cli/devcontainer.js'),
-      docker: 'docker',
-      env: {},
-    },
-    runner,
-    log,
-  );
   const storage = path.join(folder, 'storage');
-  const provider = new VmProvider({
-    runner,
-    log,
-    docker,
-    devcontainer,
-    storage,
-    syncFor: (project, rules) =>
-      new WorkspaceSync({
-        hostFolder: project.folder,
-        stateFolder: path.join(project.storage, 'sync-vm'),
-        get ignore() {
-          return rules().ignore;
-        },
-        get protect() {
-          return rules().protect;
-        },
-        log,
-      }),
-    ...(options.timeouts ? { timeouts: options.timeouts } : {}),
-  });
+  const providers: VmProvider[] = [];
+  const make = ({ timeouts, env }: Parameters<VmLab['other']>[0]): VmProvider => {
+    const runner = new ExecaRunner(log, env);
+    const cli = path.join(root, 'node_modules/@devcontainers/cli/devcontainer.js');
+    const devcontainer = new DevcontainerCli(
+      { node: process.execPath, cli, docker: 'docker', env: {} },
+      runner,
+      log,
+    );
+    const provider = new VmProvider({
+      runner,
+      log,
+      docker,
+      devcontainer,
+      storage,
+      syncFor: (project, rules) =>
+        new WorkspaceSync({
+          hostFolder: project.folder,
+          stateFolder: path.join(project.storage, 'sync-vm'),
+          get ignore() {
+            return rules().ignore;
+          },
+          get protect() {
+            return rules().protect;
+          },
+          log,
+        }),
+      ...(timeouts ? { timeouts } : {}),
+    });
+    providers.push(provider);
+    return provider;
+  };
+  const provider = make(options.timeouts ? { timeouts: options.timeouts } : {});
   const projects: Project[] = [];
   return {
     folder,
     provider,
+    other: make,
     project: async (name, devcontainer_) => {
       const workspace = path.join(folder, name);
       await mkdir(workspace, { recursive: true });
@@ -96,7 +103,7 @@ export async function vmLab(
       return project;
     },
     end: async () => {
-      provider.dispose();
+      for (const one of providers) one.dispose();
       for (const project of projects) {
         await execute('docker', ['image', 'rm', '-f', `switchyard-vm-${project.id}:latest`]).catch(
           () => undefined,
@@ -153,14 +160,7 @@ export async function traces(mark: string): Promise<string[]> {
     virsh('list', '--all', '--name'),
     virsh('vol-list', '--pool', 'default').catch(() => ''),
     readdir(path.join(vagrantHome, 'boxes')).catch(() => []),
-    execute('docker', [
-      'ps',
-      '-a',
-      '--filter',
-      `label=switchyard.box-build=${process.pid}`,
-      '--format',
-      '{{.ID}}',
-    ]),
+    execute('docker', ['ps', '-a', '--filter', `label=${buildLabel}=${ownerTag()}`, '--format', '{{.ID}}']),
   ]);
   return [
     ...domains.split('\n').map((line) => `domain ${line}`),

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import {
+  compactBytes,
+  compactDuration,
+  compactPercent,
   formatAge,
   formatBytes,
   formatClock,
@@ -67,5 +70,21 @@ describe('formatClock', () => {
     const now = new Date(2026, 5, 12, 15, 0);
     expect(formatClock(new Date(2026, 5, 12, 14, 2), now)).toBe('14:02');
     expect(formatClock(new Date(2026, 5, 11, 14, 2), now)).toMatch(/11.* 14:02|.*11 14:02/);
+  });
+});
+
+describe('the same figures in a narrow row', () => {
+  it.each([
+    [85.4, '85ms'],
+    [7_740, '7.7s'],
+    [12_340, '12s'],
+    [386_000, '6min'],
+  ])('says %d ms as %s', (ms, text) => {
+    expect(compactDuration(ms)).toBe(text);
+  });
+
+  it('has no space before the unit and no digit more than needed', () => {
+    expect(compactBytes(1.5 * 1024 ** 3)).toBe('1.5GB');
+    expect(compactPercent(0.4)).toBe('0%');
   });
 });

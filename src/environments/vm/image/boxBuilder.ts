@@ -6,7 +6,13 @@ import * as l10n from '@vscode/l10n';
 import type Docker from 'dockerode';
 import { SwitchyardError } from '../../../base/errors.ts';
 import type { Progress } from '../../../base/progress.ts';
-import { buildFailure, buildLabel, runStep, withBuildContainer } from './buildContainer.ts';
+import {
+  buildFailure,
+  buildLabel,
+  runStep,
+  sweepBuildContainers,
+  withBuildContainer,
+} from './buildContainer.ts';
 import { familyOf, parseOsRelease, type Distribution, type Family } from './family.ts';
 import { assembleScript, builderContext, guestFiles } from './guestFiles.ts';
 import { contentKey, type GuestKeys } from './keys.ts';
@@ -59,6 +65,7 @@ export class BoxBuilder {
   ): Promise<void> {
     const { progress, signal } = options;
     const onLine = (line: string): void => progress.line(line);
+    await sweepBuildContainers(this.#docker, signal);
     const family = familyOf(await this.#distribution(image, signal), image);
     await this.#ensureBuilder(progress, signal);
     progress.step(l10n.t('Adding a kernel'));

@@ -15,6 +15,7 @@ import * as l10n from '@vscode/l10n';
 import { abortable } from '../../../base/abort.ts';
 import { SwitchyardError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/log.ts';
+import { isOwnerGone, ownerTag } from '../../../base/processLedger.ts';
 import type { Progress } from '../../../base/progress.ts';
 import type { Runner } from '../../../base/process.ts';
 import type { DockerEngine } from '../../../engines/docker.ts';
@@ -39,6 +40,9 @@ export interface Box {
 
 /** Bytes that must be free before a box is built: image, disk and box lie on the disk at the same time. */
 const neededBytes = 2 * 2 ** 30;
+
+/** How the folder of a build that is under way begins. */
+const unfinished = '.build-';
 
 /** Builds boxes once for each image and recipe, and knows which projects use them. */
 export class BoxStore {
@@ -153,9 +157,11 @@ export class BoxStore {
   ): Promise<Box> {
     const { progress, signal } = options;
     await mkdir(this.#folder, { recursive: true });
+    await this.#sweep();
     await this.#expectRoom();
     const name = boxName(key);
-    const temporary = await mkdtemp(path.join(this.#folder, '.build-'));
+    const temporary = await mkdtemp(path.join(this.#folder, unfinished));
+    await writeFile(path.join(temporary, 'owner'), ownerTag());
     const what = l10n.t('The box of the virtual machine could not be built.');
     let added = false;
     try {
@@ -173,6 +179,7 @@ export class BoxStore {
       added = true;
       await this.#vagrant(vagrantCommands.boxAdd(name, file), what, progress, signal);
       await rm(file);
+      await rm(path.join(temporary, 'owner'));
       await writeFile(path.join(temporary, 'key'), keys.userPrivate, { mode: 0o600 });
       await writeFile(path.join(temporary, 'key.pub'), `${keys.userPublic}\n`);
       await writeFile(path.join(temporary, 'host_key.pub'), `${keys.hostPublic}\n`);
@@ -186,6 +193,15 @@ export class BoxStore {
       throw error;
     } finally {
       await rm(temporary, { recursive: true, force: true });
+    }
+  }
+
+  /** Removes what builds of windows that crashed left half-made. */
+  async #sweep(): Promise<void> {
+    for (const name of (await namesIn(this.#folder)).filter((one) => one.startsWith(unfinished))) {
+      const folder = path.join(this.#folder, name);
+      const tag = await readFile(path.join(folder, 'owner'), 'utf8').catch(() => '');
+      if (isOwnerGone(tag)) await rm(folder, { recursive: true, force: true });
     }
   }
 

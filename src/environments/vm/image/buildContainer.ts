@@ -5,6 +5,7 @@ import type Docker from 'dockerode';
 import { abortable, withDeadline } from '../../../base/abort.ts';
 import { SwitchyardError } from '../../../base/errors.ts';
 import { lastLines } from '../../../base/process.ts';
+import { isOwnerGone, ownerTag } from '../../../base/processLedger.ts';
 
 /** On every container made for building a box, so that one left by a crash can be told. */
 export const buildLabel = 'switchyard.box-build';
@@ -40,7 +41,7 @@ export async function withBuildContainer<T>(
     Cmd: [step.script],
     User: '0:0',
     WorkingDir: '/',
-    Labels: { [buildLabel]: String(process.pid) },
+    Labels: { [buildLabel]: ownerTag() },
     Volumes: Object.fromEntries(step.scratch.map((folder) => [folder, {}])),
     ...(step.input ? { OpenStdin: true, StdinOnce: true, AttachStdin: true } : {}),
     AttachStdout: true,
@@ -58,6 +59,26 @@ export async function withBuildContainer<T>(
     signal.removeEventListener('abort', onAbort);
     await container.remove({ force: true, v: true, abortSignal: AbortSignal.timeout(removeMs) });
   }
+}
+
+/** Removes the build containers of processes of this computer that died before they could. */
+export async function sweepBuildContainers(docker: Docker, signal: AbortSignal): Promise<void> {
+  const left = await docker.listContainers({
+    all: true,
+    filters: { label: [buildLabel] },
+    abortSignal: signal,
+  });
+  const orphans = left.filter(({ Labels }) => isOwnerGone(Labels[buildLabel] ?? ''));
+  await Promise.all(
+    orphans.map(async ({ Id }) => {
+      try {
+        await docker.getContainer(Id).remove({ force: true, v: true, abortSignal: signal });
+      } catch (error) {
+        // 404, 409: another window sweeps as well.
+        if (![404, 409].includes((error as { statusCode?: number }).statusCode ?? 0)) throw error;
+      }
+    }),
+  );
 }
 
 /**

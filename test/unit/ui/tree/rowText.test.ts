@@ -72,7 +72,7 @@ const running = snapshot('running', {
 
 describe('environmentRow', () => {
   it('says state, last start, CPU and memory of a running one', () => {
-    expect(environmentRow(running).description).toBe('running · 0.4 s · 2 % · 84 MB');
+    expect(environmentRow(running).description).toBe('running · 0.4s · 2% · 84MB');
   });
 
   it('leaves out the figures that are not known', () => {
@@ -82,11 +82,17 @@ describe('environmentRow', () => {
   it.each([
     ['absent', undefined, 'not created yet'],
     ['stopped', undefined, 'stopped'],
-    ['stopped', 13_000, 'stopped · starts in about 13.0 s'],
-    ['suspended', 870, 'suspended · wakes in about 0.9 s'],
+    ['stopped', 13_000, 'stopped · starts in 13s'],
+    ['suspended', 870, 'suspended · wakes in 0.9s'],
     ['creating', undefined, 'creating…'],
   ] as const)('says what %s means (%s)', (state, expectedMs, description) => {
     expect(environmentRow(snapshot(state, { expectedMs })).description).toBe(description);
+  });
+
+  it('says the expected time whole where there is room', () => {
+    expect(environmentRow(snapshot('suspended', { expectedMs: 870 })).tooltip).toContain(
+      'suspended, wakes in about 0.9 s.',
+    );
   });
 
   it('shows the step of an operation instead of the state', () => {
@@ -110,7 +116,7 @@ describe('environmentRow', () => {
 
   it('reads as a sentence, and says which one is active', () => {
     expect(environmentRow({ ...running, active: true }).tooltip).toBe(
-      'Container of this project: running, 0.4 s, 2 %, 84 MB. It is the active environment.',
+      'Container of this project: running, started in 0.4 s, 2 % CPU, 84 MB memory. It is the active environment.',
     );
   });
 });
@@ -118,7 +124,7 @@ describe('environmentRow', () => {
 describe('factRows', () => {
   it('lists what is known, in a fixed order', () => {
     expect(factRows(running).map(({ text }) => `${text.label}: ${text.description}`)).toEqual([
-      'Start: 0.4 s last · median 0.4 s of 12',
+      'Start: 0.4s last · median 0.4s of 12',
       'Up: 38 min, since 14:02',
       'CPU: 2 % of 2',
       'Memory: 84 MB of 4 GB',
@@ -155,11 +161,17 @@ describe('startRow', () => {
   it('names the first build unless it is the last start', () => {
     const build: StartRecord = { how: 'create', durationMs: 31_000, warmCache: false, at: '' };
     expect(startRow({ last: build, medianMs: 31_000, count: 1, firstBuild: build })?.description).toBe(
-      '31.0 s last',
+      '31s last',
     );
     expect(startRow({ last: resumed, medianMs: 900, count: 4, firstBuild: build })?.description).toBe(
-      '0.9 s last · median 0.9 s of 4 · first build 31.0 s',
+      '0.9s last · median 0.9s of 4',
     );
+    const first = (last: StartRecord): string[] =>
+      factRows({ ...snapshot('running'), starts: { last, medianMs: 900, count: 4, firstBuild: build } })
+        .filter(({ id }) => id === 'first')
+        .map(({ text }) => `${text.label}: ${text.description}`);
+    expect(first(resumed)).toEqual(['First build: 31.0 s']);
+    expect(first(build)).toEqual([]);
   });
 });
 

@@ -1,0 +1,85 @@
+import { readFile } from 'node:fs/promises';
+import * as l10n from '@vscode/l10n';
+import { SwitchyardError } from '../../base/errors.ts';
+import type { SshConnection } from '../../connections/sshConnection.ts';
+import type { Box, BoxStore } from './image/boxStore.ts';
+import type { Machine } from './machine.ts';
+import type { MachineRecord, RecordFile } from './record.ts';
+import { waitForSsh } from './waitForSsh.ts';
+
+/** The one SSH connection to a machine, which all who work in it share. */
+export class VmAccess {
+  readonly #machine: Machine;
+  readonly #record: RecordFile;
+  readonly #boxes: BoxStore;
+  readonly #bootMs: number;
+  readonly #onDisconnected: () => void;
+  #connection: SshConnection | undefined;
+
+  constructor(parts: {
+    machine: Machine;
+    record: RecordFile;
+    boxes: BoxStore;
+    /** From power-on to SSH, in milliseconds. */
+    bootMs: number;
+    /** Called when the connection ended, whoever ended it. */
+    onDisconnected: () => void;
+  }) {
+    this.#machine = parts.machine;
+    this.#record = parts.record;
+    this.#boxes = parts.boxes;
+    this.#bootMs = parts.bootMs;
+    this.#onDisconnected = parts.onDisconnected;
+  }
+
+  /** The connection, while it lives. */
+  get connection(): SshConnection | undefined {
+    return this.#connection?.isClosed === false ? this.#connection : undefined;
+  }
+
+  async connect(record: MachineRecord, signal: AbortSignal): Promise<SshConnection> {
+    const { connection: known } = this;
+    if (known) return known;
+    const box = await this.#expectBox(record);
+    const access = {
+      user: record.user,
+      privateKey: await readFile(box.privateKeyFile, 'utf8'),
+      hostKey: box.hostKey,
+    };
+    const { connection, address } = await waitForSsh(
+      this.#machine,
+      access,
+      // A folder that is not there yet would make every program fail.
+      { env: record.env, ...(record.phase === 'ready' ? { cwd: record.workspaceFolder } : { cwd: '/' }) },
+      { lastAddress: record.address, timeoutMs: this.#bootMs, signal },
+    );
+    if (record.address !== address) {
+      await this.#record.write({ ...((await this.#record.read()) ?? record), address });
+    }
+    if (record.phase !== 'ready') return connection;
+    this.#connection = connection;
+    connection.onDidClose(() => {
+      if (this.#connection === connection) this.#connection = undefined;
+      // Whatever ended it, libvirt knows what became of the machine.
+      this.#onDisconnected();
+    });
+    return connection;
+  }
+
+  disconnect(): void {
+    this.#connection?.dispose();
+    this.#connection = undefined;
+  }
+
+  async #expectBox(record: MachineRecord): Promise<Box> {
+    const box = await this.#boxes.find(record.boxKey);
+    if (box) return box;
+    throw new SwitchyardError({
+      code: 'environment.gone',
+      what: l10n.t('The virtual machine cannot be entered.'),
+      why: l10n.t('The keys of its box are gone.'),
+      next: l10n.t('Rebuild it.'),
+      remedies: [{ do: 'rebuild', kind: 'vm' }],
+    });
+  }
+}

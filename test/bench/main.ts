@@ -1,0 +1,25 @@
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { table, type BenchOptions, type Report } from './harness.ts';
+
+/** Each suite is loaded only when it runs. */
+const suites: Readonly<Record<string, () => Promise<(options: BenchOptions) => Promise<Report>>>> = {
+  switch: async () => (await import('./switch.ts')).switchSuite,
+  sync: async () => (await import('./sync.ts')).syncSuite,
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'string' }, runs: { type: 'string', default: '5' } },
+});
+const [name = ''] = positionals;
+const load = Object.hasOwn(suites, name) ? suites[name] : undefined;
+const runs = Number(values.runs);
+if (!load || !Number.isInteger(runs) || runs < 1) {
+  console.error(`usage: npm run bench -- ${Object.keys(suites).join('|')} [--json FILE] [--runs N]`);
+  process.exit(2);
+}
+const suite = await load();
+const report = await suite({ runs });
+console.log(table(report));
+if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, undefined, 2)}\n`);

@@ -1,0 +1,12 @@
+import type { BenchOptions, Report, Row } from './harness.ts';
+import { containerRows } from './switchContainer.ts';
+
+/** The rows of each kind; each makes its own project, and removes it. */
+const groups: readonly ((bench: BenchOptions) => Promise<readonly Row[]>)[] = [containerRows];
+
+/** How long it takes until an environment is active, beside the tools that people use today. */
+export async function switchSuite(bench: BenchOptions): Promise<Report> {
+  const rows: Row[] = [];
+  for (const group of groups) rows.push(...(await group(bench)));
+  return { suite: 'switch', rows };
+}

@@ -1,0 +1,112 @@
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { silentProgress } from '../../src/base/progress.ts';
+import type { Connection } from '../../src/connections/connection.ts';
+import { makeProject, sample, type TestProject } from '../engines/support/containerProject.ts';
+import { never } from '../engines/support/docker.ts';
+import { compare, type BenchOptions, type Row } from './harness.ts';
+
+const exec = promisify(execFile);
+const options = { progress: silentProgress, signal: never };
+const root = new URL('../..', import.meta.url).pathname;
+const devcontainer = path.join(root, 'node_modules/@devcontainers/cli/devcontainer.js');
+
+/** From the command to a prompt in a terminal, with the hooks that are due run. */
+export async function containerRows(bench: BenchOptions): Promise<readonly Row[]> {
+  // Each side has a project of its own, made from the same files.
+  const ours = await makeProject({ from: sample, name: 'ours' });
+  const peer = await makeProject({ from: sample, name: 'peer' });
+  try {
+    const open = async (): Promise<void> => prompt((await ours.environment.open(options)).connection);
+    const up = (): Promise<unknown> => devcontainerUp(peer);
+    await exec('chmod', ['-R', 'a+rwX', peer.project.folder]);
+    await open();
+    await up();
+    return [
+      await compare(
+        {
+          name: 'container running → active',
+          goal: '<=0.07',
+          peerName: 'devcontainer up',
+          ours: open,
+          peer: up,
+        },
+        bench,
+      ),
+      await compare(
+        {
+          name: 'container stopped → active',
+          goal: '<=0.25',
+          peerName: 'devcontainer up',
+          ours: open,
+          peer: up,
+          before: (side) => docker(side === 'ours' ? ours : peer, 'stop'),
+        },
+        bench,
+      ),
+      await compare(
+        {
+          name: 'container stopped → active',
+          goal: '<=1.5',
+          peerName: 'docker start + exec true',
+          ours: open,
+          peer: async () => {
+            await docker(peer, 'start');
+            await docker(peer, 'exec', 'true');
+          },
+          before: (side) => docker(side === 'ours' ? ours : peer, 'stop'),
+        },
+        bench,
+      ),
+      await compare(
+        {
+          name: 'container first create, image cached',
+          goal: '<=1.1',
+          peerName: 'devcontainer up',
+          ours: open,
+          peer: up,
+          // The container only: to destroy it our way would take the image along.
+          before: (side) => docker(side === 'ours' ? ours : peer, 'rm', '--force'),
+        },
+        bench,
+      ),
+    ];
+  } finally {
+    await ours.remove();
+    await peer.remove();
+  }
+}
+
+/** A shell in a terminal, until it shows its prompt. */
+async function prompt(connection: Connection): Promise<void> {
+  const shell = await connection.exec(
+    { argv: ['/bin/bash', '--norc', '-i'], tty: { columns: 80, rows: 24 }, env: { PS1: 'ready> ' } },
+    never,
+  );
+  let seen = '';
+  await new Promise<void>((resolve) => {
+    shell.stdout.on('data', (chunk: Buffer) => {
+      seen += chunk.toString();
+      if (seen.includes('ready> ')) resolve();
+    });
+  });
+  shell.stdin.end('exit\n');
+  await shell.exit;
+}
+
+async function devcontainerUp({ project }: TestProject): Promise<void> {
+  const { folder, configFile = '' } = project;
+  await exec(process.execPath, [devcontainer, 'up', '--workspace-folder', folder, '--config', configFile]);
+}
+
+/** The docker command line on a project's container: one call, with flags before the container. */
+async function docker(
+  { inspect }: TestProject,
+  verb: 'start' | 'stop' | 'exec' | 'rm',
+  ...rest: readonly string[]
+): Promise<void> {
+  const id = (await inspect())?.Id ?? '';
+  const args = verb === 'exec' ? [verb, id, ...rest] : [verb, ...rest, id];
+  await exec('docker', args);
+}

@@ -1,0 +1,315 @@
+import { execFile } from 'node:child_process';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Project } from '../../src/config/project.ts';
+import type { Environment } from '../../src/environments/environment.ts';
+import { never } from './support/docker.ts';
+import { output, Steps, traces, virsh, vmLab, type VmLab } from './support/vm.ts';
+
+const execute = promisify(execFile);
+
+/** One boot in software emulation, on a computer that does much else. */
+const slow = 15 * 60_000;
+
+const dockerfile = `FROM debian:bookworm
+RUN apt-get update && apt-get install -y --no-install-recommends libcap2-bin && rm -rf /var/lib/apt/lists/*
+RUN useradd --create-home --shell /bin/bash dev
+RUN cp /bin/true /usr/local/bin/capped && setcap cap_net_raw+ep /usr/local/bin/capped \\
+ && ln /usr/local/bin/capped /usr/local/bin/linked && echo of-dev > /opt/owned && chown dev:dev /opt/owned
+ENV SAMPLE_GREETING="Hello from the same image" PATH=/opt/tools/bin:/usr/local/bin:/usr/bin:/bin
+WORKDIR /srv
+`;
+
+const config = {
+  build: { dockerfile: 'Dockerfile' },
+  remoteUser: 'dev',
+  containerEnv: { SAMPLE_CONTAINER: 'from "containerEnv" $HOME' },
+  remoteEnv: {
+    SAMPLE_REMOTE: '${containerEnv:SAMPLE_GREETING}!',
+    SAMPLE_PLACE: '${localWorkspaceFolderBasename}',
+  },
+  postCreateCommand: 'echo created >> ~/hooks.log',
+  postStartCommand: 'echo started >> ~/hooks.log',
+  runArgs: ['--cap-add=SYS_PTRACE'],
+  customizations: { switchyard: { vm: { cpus: 1, memory: '768mb', disk: '6gb' } } },
+};
+
+const options = (progress = new Steps()): { progress: Steps; signal: AbortSignal } => ({
+  progress,
+  signal: never,
+});
+
+async function made(lab: VmLab, name: string, changes: object = {}): Promise<Project> {
+  const project = await lab.project(name, { ...config, ...changes });
+  await writeFile(path.join(project.folder, '.devcontainer', 'Dockerfile'), dockerfile);
+  await writeFile(path.join(project.folder, 'hello.txt'), 'from the host\n');
+  return project;
+}
+
+async function machineRecord(project: Project): Promise<{ address: string; boxKey: string }> {
+  const text = await readFile(path.join(project.storage, 'vm', 'machine.json'), 'utf8');
+  return JSON.parse(text) as { address: string; boxKey: string };
+}
+
+describe('a project in its VM', () => {
+  let lab: VmLab;
+  let project: Project;
+  let vm: Environment;
+  let twin: Environment | undefined;
+
+  beforeAll(async () => {
+    lab = await vmLab();
+    // Every character that a shell, Ruby or a URL makes something of.
+    project = await made(lab, `one/it's "my" $HOME prøject`);
+    vm = lab.provider.forProject(project);
+  });
+
+  afterAll(async () => {
+    for (const one of [vm, twin]) {
+      await one?.destroy(options());
+      one?.dispose();
+    }
+    await lab.end();
+  }, slow);
+
+  it(
+    'leaves nothing half-made, at whatever step it is cancelled',
+    async () => {
+      for (const step of [
+        /Building the image/,
+        /Adding a kernel/,
+        /Writing the disk/,
+        /Adding the box/,
+        /Making the/,
+      ]) {
+        const cancel = new AbortController();
+        const progress = new Steps().when(step, () => cancel.abort());
+        await expect(vm.open({ progress, signal: cancel.signal })).rejects.toMatchObject({
+          name: 'AbortError',
+        });
+        expect(await traces(project.id)).toEqual([]);
+        expect(await readdir(path.join(lab.folder, 'storage', 'boxes')).catch(() => [])).not.toContainEqual(
+          expect.stringMatching(/^\./),
+        );
+        expect((await vm.refresh(never)).state).toBe('absent');
+      }
+    },
+    slow,
+  );
+
+  it(
+    'is what the config says',
+    async () => {
+      const { start, workspaceFolder, problem, connection } = await vm.open(options());
+      expect(problem).toBeUndefined();
+      // The box was built by the attempt that was cancelled last.
+      expect(start).toEqual({ how: 'create', warmCache: true });
+      expect(workspaceFolder).toBe(`/workspaces/${path.basename(project.folder)}`);
+
+      const xml = await virsh('dumpxml', `switchyard-${project.id}-vm`);
+      expect(xml).toMatch(/<memory unit='KiB'>786432</);
+      expect(xml).toMatch(/<vcpu[^>]*>1</);
+      // The image: the disk stands on the box that was made of it.
+      const { boxKey } = await machineRecord(project);
+      expect(xml).toMatch(new RegExp(`<backingStore[^]*${boxKey}`));
+      const disk = await virsh('domblkinfo', `switchyard-${project.id}-vm`, 'vda');
+      expect(disk).toMatch(new RegExp(`Capacity:\\s+${6 * 2 ** 30}\\b`));
+
+      expect(await output(connection, ['cat', 'hello.txt'])).toBe('from the host');
+      expect(await output(connection, ['cat', '/home/dev/hooks.log'])).toBe('created\nstarted');
+      expect(await output(connection, ['systemd-detect-virt', '--vm'])).toMatch(/^(qemu|kvm)$/);
+      const details = await vm.details(never);
+      const host = (await execute('uname', ['-r'])).stdout.trim();
+      expect(details.isolation?.kernelRelease).not.toBe(host);
+      expect(details.isolation?.acceleration?.reason).not.toBe('');
+      expect(details.ignored.map(({ property }) => property)).toEqual(['runArgs']);
+    },
+    slow,
+  );
+
+  it('has the user, environment and folder of the container', async () => {
+    const connection = await vm.connect(never);
+    const image = `switchyard-vm-${project.id}:latest`;
+    const container = (
+      await execute('docker', ['run', '--rm', image, 'sh', '-c', 'echo "$PATH|$SAMPLE_GREETING"'])
+    ).stdout;
+    const inside = await output(connection, ['sh', '-c', 'echo "$PATH|$SAMPLE_GREETING"']);
+    expect(inside).toBe(container.trim());
+    expect(await output(connection, ['id', '-un'])).toBe('dev');
+    expect(await output(connection, ['pwd'])).toBe(`/workspaces/${path.basename(project.folder)}`);
+    expect(await output(connection, ['printenv', 'SAMPLE_CONTAINER'])).toBe('from "containerEnv" $HOME');
+    expect(await output(connection, ['printenv', 'SAMPLE_REMOTE'])).toBe('Hello from the same image!');
+    expect(await output(connection, ['printenv', 'SAMPLE_PLACE'])).toBe(path.basename(project.folder));
+    expect(await output(connection, ['sh', '-c', 'id -un; echo $HOME'], { user: 'root' })).toBe(
+      'root\n/root',
+    );
+  });
+
+  it('has capabilities, hard links and owners of the image’s files, and the whole disk', async () => {
+    const connection = await vm.connect(never);
+    expect(await output(connection, ['/sbin/getcap', '/usr/local/bin/capped'])).toContain('cap_net_raw');
+    expect(await output(connection, ['stat', '-c', '%h', '/usr/local/bin/linked'])).toBe('2');
+    expect(await output(connection, ['stat', '-c', '%U', '/opt/owned'])).toBe('dev');
+    const size = Number(
+      await output(connection, ['df', '--output=size', '-B1', '/']).then((text) => text.split('\n')[1]),
+    );
+    expect(size).toBeGreaterThan(5 * 2 ** 30);
+  });
+
+  it('gives plain ssh the same environment, and shows the pinned host key', async () => {
+    const record = await machineRecord(project);
+    const box = path.join(lab.folder, 'storage', 'boxes', record.boxKey);
+    const known = path.join(lab.folder, 'known_hosts');
+    await writeFile(known, `${record.address} ${await readFile(path.join(box, 'host_key.pub'), 'utf8')}`);
+    const { stdout } = await execute('ssh', [
+      ...['-F', 'none', '-i', path.join(box, 'key'), '-o', `UserKnownHostsFile=${known}`],
+      ...['-o', 'StrictHostKeyChecking=yes', '-o', 'BatchMode=yes', `dev@${record.address}`],
+      'echo "$SAMPLE_GREETING|$PATH"',
+    ]);
+    expect(stdout.trim()).toBe('Hello from the same image|/opt/tools/bin:/usr/local/bin:/usr/bin:/bin');
+  });
+
+  it('runs a terminal that resizes, ends programs, and opens ports', async () => {
+    const connection = await vm.connect(never);
+    const shell = await connection.exec({ argv: ['sh'], tty: { columns: 80, rows: 24 } }, never);
+    let seen = '';
+    const size = new Promise<void>((resolve) =>
+      shell.stdout.on('data', (chunk: Buffer) => {
+        seen += chunk.toString('utf8');
+        if (seen.includes('40 132')) resolve();
+      }),
+    );
+    shell.resize({ columns: 132, rows: 40 });
+    shell.stdin.write('stty size\n');
+    await size;
+    shell.dispose();
+    await shell.exit;
+    const sleeper = await connection.exec({ argv: ['sleep', '1000'] }, never);
+    sleeper.stdout.resume();
+    sleeper.stderr.resume();
+    await sleeper.kill('TERM');
+    expect(await sleeper.exit).toEqual({ code: undefined, signal: 'TERM' });
+    const ssh = await connection.connectTcp('127.0.0.1', 22, never);
+    const banner = await new Promise<string>((resolve) =>
+      ssh.once('data', (data: Buffer) => resolve(data.toString())),
+    );
+    ssh.destroy();
+    expect(banner).toMatch(/^SSH-2\.0-OpenSSH/);
+  });
+
+  it('tells what it uses', async () => {
+    await vm.usage(never);
+    const usage = await vm.usage(never);
+    expect(usage?.cpus).toBe(1);
+    expect(usage?.memoryLimitBytes).toBe(768 * 2 ** 20);
+    expect(usage?.cpuPercent).toBeGreaterThanOrEqual(0);
+    expect(usage?.memoryBytes).toBeGreaterThan(10 * 2 ** 20);
+    expect(usage?.diskBytes).toBeGreaterThan(2 ** 20);
+    expect(usage?.diskBaseBytes).toBeGreaterThan(100 * 2 ** 20);
+  });
+
+  it(
+    'wakes with its memory, its clock right, and no hook run anew',
+    async () => {
+      const before = await vm.connect(never);
+      await output(before, ['sh', '-c', 'nohup sleep 100000 > /dev/null 2>&1 & echo $! > ~/pid']);
+      await vm.suspend(options());
+      expect(vm.status.state).toBe('suspended');
+      expect(before.isClosed).toBe(true);
+      const { start, connection } = await vm.open(options());
+      expect(start?.how).toBe('resume');
+      await output(connection, ['sh', '-c', 'kill -0 $(cat ~/pid)']);
+      const clock = Number(await output(connection, ['date', '+%s']));
+      expect(Math.abs(clock - Date.now() / 1000)).toBeLessThan(30);
+      expect(await output(connection, ['cat', '/home/dev/hooks.log'])).toBe('created\nstarted');
+    },
+    slow,
+  );
+
+  it(
+    'recovers from having its plug pulled behind our back',
+    async () => {
+      await virsh('destroy', `switchyard-${project.id}-vm`);
+      expect((await vm.refresh(never)).state).toBe('stopped');
+      const { start, connection } = await vm.open(options());
+      expect(start?.how).toBe('start');
+      expect(await output(connection, ['cat', '/home/dev/hooks.log'])).toBe('created\nstarted\nstarted');
+      expect(vm.status.startedAt?.getTime()).toBeGreaterThan(Date.now() - slow);
+    },
+    slow,
+  );
+
+  it(
+    'shares its box with a project of the same name, whose failing hook is kept',
+    async () => {
+      const other = await made(lab, `two/${path.basename(project.folder)}`, {
+        postCreateCommand: 'echo broken >&2; exit 3',
+      });
+      twin = lab.provider.forProject(other);
+      const progress = new Steps();
+      const { start, problem, connection } = await twin.open(options(progress));
+      expect(start).toEqual({ how: 'create', warmCache: true });
+      expect(progress.steps).not.toContain('Adding a kernel');
+      expect(problem).toMatchObject({ code: 'hook.failed' });
+      expect(twin.status).toMatchObject({ state: 'running', problem: { code: 'hook.failed' } });
+      expect(await output(connection, ['id', '-un'])).toBe('dev');
+      expect((await vm.refresh(never)).state).toBe('running');
+      // Somebody removes it behind our back.
+      await virsh('destroy', `switchyard-${other.id}-vm`);
+      await virsh('undefine', `switchyard-${other.id}-vm`, '--remove-all-storage');
+      expect((await twin.refresh(never)).state).toBe('absent');
+      await twin.destroy(options());
+      expect(await traces(other.id)).toEqual([]);
+    },
+    slow,
+  );
+
+  it(
+    'waits a bounded time for an SSH server that never answers, and shows the console',
+    async () => {
+      const connection = await vm.connect(never);
+      const control = '/etc/systemd/system.control';
+      const unit = `${control}/switchyard-sshd.service`;
+      await output(connection, ['sh', '-c', `mkdir -p ${control} && ln -s /dev/null ${unit}`], {
+        user: 'root',
+      });
+      await vm.stop(options());
+      const impatient = lab.other({ timeouts: { bootMs: 40_000 } }).forProject(project);
+      const error: unknown = await impatient.open(options()).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: 'vm.noSsh', remedies: [{}, {}, { do: 'rebuild', kind: 'vm' }] });
+      expect((error as { detail: string }).detail).not.toBe('');
+      impatient.dispose();
+    },
+    slow,
+  );
+
+  it(
+    'has the new Dockerfile after a rebuild, which also mends a machine that cannot be entered',
+    async () => {
+      const file = path.join(project.folder, '.devcontainer', 'Dockerfile');
+      await writeFile(file, `${dockerfile}RUN touch /opt/new\n`);
+      expect((await vm.refresh(never)).drifted).toBe(true);
+      const { connection } = await vm.rebuild(options());
+      await output(connection, ['test', '-e', '/opt/new']);
+      expect(vm.status.drifted).toBe(false);
+    },
+    slow,
+  );
+
+  it(
+    'stops, and leaves nothing when it is destroyed',
+    async () => {
+      const { boxKey } = await machineRecord(project);
+      await vm.stop(options());
+      expect(vm.status.state).toBe('stopped');
+      await vm.destroy(options());
+      expect(vm.status.state).toBe('absent');
+      expect(await traces(project.id)).toEqual([]);
+      expect(await traces(boxKey)).toEqual([]);
+      expect(await readdir(path.join(lab.folder, 'storage', 'boxes'))).toEqual([]);
+    },
+    slow,
+  );
+});
