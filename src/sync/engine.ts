@@ -2,15 +2,15 @@ import type { Logger } from '../base/log.ts';
 import type { Baseline } from './baseline.ts';
 import type { BulkUpload } from './bulk.ts';
 import { conflictPlace } from './conflictCopy.ts';
-import { typeOf, type Entry } from './entry.ts';
+import { sizeOf, typeOf, type Entry } from './entry.ts';
 import { gitFolderOf, isGitLock, isGitObject } from './git.ts';
 import { checkEmptied, DeletionGuard } from './halts.ts';
 import { ancestorsOf, toText, type BytePath } from './path.ts';
 import type { Protection, Rule } from './patterns.ts';
 import { reconcile, type Action, type Plan, type ReconcileInput } from './reconcile.ts';
 import { inSlices } from './slices.ts';
-import type { Operation, SideName } from './side.ts';
-import { Transfer, type Sides, type TransferCount, type Trees } from './transfer.ts';
+import { wholeFileBytes, type Operation, type SideName } from './side.ts';
+import { Transfer, type Contents, type Sides, type TransferCount, type Trees } from './transfer.ts';
 
 export interface EngineParts {
   readonly sides: Sides;
@@ -39,6 +39,8 @@ export interface StepReport {
 /** How often a whole scan is repeated where something changed under way. */
 const maxPasses = 6;
 const hashBatch = 200;
+/** What is read whole instead of hashed, because it will most likely be sent: files, and bytes in all. */
+const readAhead = { count: 256, bytes: 4 * 1024 * 1024 };
 
 /**
  * Brings two sides together: knows what each holds, plans, asks what must be asked, transfers, and keeps
@@ -57,6 +59,8 @@ export class Engine {
   readonly #parts: EngineParts;
   #trees: Trees = { host: new Map(), guest: new Map() };
   readonly #locks: Record<SideName, Set<BytePath>> = { host: new Set(), guest: new Set() };
+  /** Read in this step to compare it. */
+  readonly #contents: Contents = { host: new Map(), guest: new Map() };
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
@@ -205,6 +209,7 @@ export class Engine {
         trees: this.#trees,
         baseline: this.baseline,
         bulk: this.#parts.bulk,
+        contents: this.#contents,
         count: (count) => {
           done.files += count.files;
           done.bytes += count.bytes;
@@ -215,6 +220,8 @@ export class Engine {
       signal,
     );
     await transfer.run(actions);
+    this.#contents.host.clear();
+    this.#contents.guest.clear();
     const { changed, stale, failed, full } = transfer.result;
     for (const [path, reason] of failed) {
       this.#parts.log.warn(`Sync: ${toText(path)}: ${reason}`);
@@ -225,6 +232,8 @@ export class Engine {
   }
 
   async #plan(touched: ReadonlySet<BytePath> | undefined, signal: AbortSignal): Promise<Plan> {
+    this.#contents.host.clear();
+    this.#contents.guest.clear();
     const input = {
       baseline: this.baseline.entries,
       host: this.#trees.host,
@@ -237,11 +246,51 @@ export class Engine {
       const plan = await inSlices(reconcile(input, touched), signal);
       const { host, guest } = plan.unsure;
       if (host.length + guest.length === 0) return plan;
+      const base = this.baseline.entries;
+      // What changed on one side only is on its way to the other: its content is wanted as well as its hash.
+      const sent = (side: SideName) => (path: BytePath) => {
+        const [entry, known] = [this.#trees[side].get(path), base.get(path)];
+        return entry !== undefined && known !== undefined && entry.print !== known[side];
+      };
       await Promise.all([
-        this.#hash('host', host, input.hostHashes, signal),
-        this.#hash('guest', guest, input.guestHashes, signal),
+        this.#compare('host', host, sent('host'), input.hostHashes, signal),
+        this.#compare('guest', guest, sent('guest'), input.guestHashes, signal),
       ]);
     }
+  }
+
+  async #compare(
+    side: SideName,
+    paths: readonly BytePath[],
+    isSent: (path: BytePath) => boolean,
+    hashes: Map<BytePath, string>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    let bytes = 0;
+    const ahead = paths.filter((path) => {
+      const entry = this.#trees[side].get(path);
+      if (!entry || !isSent(path) || sizeOf(entry) > wholeFileBytes) return false;
+      bytes += sizeOf(entry);
+      return bytes <= readAhead.bytes;
+    });
+    ahead.length = Math.min(ahead.length, readAhead.count);
+    const read = new Set(ahead);
+    if (ahead.length > 0) {
+      const found = await this.#parts.sides[side].read(ahead, signal);
+      for (const [index, path] of ahead.entries()) {
+        const file = found[index];
+        this.#trees[side].set(path, file?.entry ?? restless);
+        if (file?.hash === undefined) continue;
+        hashes.set(path, file.hash);
+        this.#contents[side].set(path, file);
+      }
+    }
+    await this.#hash(
+      side,
+      paths.filter((path) => !read.has(path)),
+      hashes,
+      signal,
+    );
   }
 
   async #hash(

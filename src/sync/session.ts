@@ -17,7 +17,8 @@ export interface SessionParts extends Omit<EngineParts, 'sides'> {
 const settleAfterMs = 1_000;
 /** How long after the last change what was written is looked at once more: longer than `racyNs`. */
 const verifyAfterMs = 2_500;
-const verifyCount = 300;
+/** So few at a time that a change made meanwhile does not wait for them. */
+const verifyCount = 16;
 /** More than this at once, and looking at everything is cheaper. */
 const manyPaths = 5_000;
 const scanEveryMs = 5 * 60_000;

@@ -12,6 +12,8 @@ import {
   type Content,
   type Operation,
   type Outcome,
+  type ReadAnswer,
+  type ReadFile,
   type Side,
   type SideName,
 } from './side.ts';
@@ -21,6 +23,9 @@ export interface Trees {
   readonly host: Map<BytePath, Entry>;
   readonly guest: Map<BytePath, Entry>;
 }
+
+/** Files that were read already, by side. */
+export type Contents = Readonly<Record<SideName, Map<BytePath, ReadFile>>>;
 
 export interface Sides {
   readonly host: Side;
@@ -63,6 +68,7 @@ export class Transfer {
   readonly #trees: Trees;
   readonly #baseline: Baseline;
   readonly #bulk: BulkUpload | undefined;
+  readonly #contents: Contents | undefined;
   readonly #count: (count: TransferCount) => void;
   readonly #signal: AbortSignal;
 
@@ -72,6 +78,7 @@ export class Transfer {
       trees: Trees;
       baseline: Baseline;
       bulk?: BulkUpload | undefined;
+      contents?: Contents;
       count?: (count: TransferCount) => void;
     },
     signal: AbortSignal,
@@ -80,6 +87,7 @@ export class Transfer {
     this.#trees = parts.trees;
     this.#baseline = parts.baseline;
     this.#bulk = parts.bulk;
+    this.#contents = parts.contents;
     this.#count = parts.count ?? (() => undefined);
     this.#signal = signal;
   }
@@ -218,17 +226,23 @@ export class Transfer {
       }
       const batch = small.slice(at, end);
       at = end;
-      const read = this.#sides[otherSide[to]].read(
-        batch.map((copy) => copy.path),
-        this.#signal,
-      );
-      const [found] = await Promise.all([read, before]);
+      const [found] = await Promise.all([this.#read(otherSide[to], batch), before]);
       before = this.#write(to, batch, found, expect);
       // Awaited in the next turn; a failure before that is nobody's surprise.
       before.catch(() => undefined);
     }
     await before;
     for (const copy of large) await this.#large(to, copy, expect(copy));
+  }
+
+  async #read(from: SideName, batch: readonly Copy[]): Promise<ReadAnswer[]> {
+    const found = batch.map(({ path, source }) => {
+      const read = this.#contents?.[from].get(path);
+      return read?.entry.print === source.print ? read : undefined;
+    });
+    const missing = batch.filter((_copy, index) => !found[index]).map((copy) => copy.path);
+    const read = missing.length > 0 ? await this.#sides[from].read(missing, this.#signal) : [];
+    return found.map((one) => one ?? read.shift());
   }
 
   async #links(copies: Copy[], expect: (copy: Copy) => string): Promise<void> {
@@ -250,7 +264,7 @@ export class Transfer {
   async #write(
     to: SideName,
     batch: readonly Copy[],
-    found: Awaited<ReturnType<Side['read']>>,
+    found: readonly ReadAnswer[],
     expect: (copy: Copy) => string,
   ): Promise<void> {
     const operations: Operation[] = [];

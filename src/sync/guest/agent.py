@@ -83,6 +83,27 @@ class Tree:
         self.cached = None
         self.watcher = None
         self.index = None
+        # What own writes left (see echoes.ts): the watch tells of a path only what is not that.
+        self.left = {}
+
+    def leave(self, path, print_):
+        if len(self.left) >= 20000:
+            self.left.clear()
+        self.left[path] = print_
+
+    def saw(self, path, print_):
+        if self.left.get(path, print_) != print_:
+            del self.left[path]
+
+    def is_echo(self, path):
+        left = self.left.get(path)
+        if left is None:
+            return False
+        found = self.entry(path)
+        if (found[0] if found else b'-') == left:
+            return True
+        del self.left[path]
+        return False
 
     def check_root(self):
         try:
@@ -357,6 +378,11 @@ class Tree:
             try:
                 found = self.do(*fields[at:at + 6])
                 answers += [b'ok', found[0], found[1]]
+                kind, path = bytes(fields[at]), bytes(fields[at + 1])
+                if kind == b'move':
+                    self.leave(path, b'-')
+                    path = bytes(fields[at + 3])
+                self.leave(path, found[0] or b'-')
             except Refused as e:
                 answers += [e.why.encode(), str(e).encode('utf8', 'replace'), b'']
             except OSError as e:
@@ -404,6 +430,7 @@ class Tree:
                     pass
                 finally:
                     os.close(file)
+            self.saw(bytes(path), result[0].lstrip(b'!'))
             answers += result
         self.forget()
         return answers
@@ -547,6 +574,9 @@ class Watcher:
     # CREATE, MODIFY, ATTRIB, CLOSE_WRITE, MOVED_FROM, MOVED_TO, DELETE; ONLYDIR, DONT_FOLLOW, EXCL_UNLINK
     MASK = 0x100 | 0x2 | 0x4 | 0x8 | 0x40 | 0x80 | 0x200 | 0x1000000 | 0x2000000 | 0x4000000
     ISDIR, OVERFLOW, IGNORED, FROM = 0x40000000, 0x4000, 0x8000, 0x40
+    # CREATE and MODIFY: whoever did that is most likely about to write and close. Told on CLOSE_WRITE, or
+    # after PATIENCE seconds: a file that is kept open is news too.
+    OPENED, CLOSED, PATIENCE = 0x102, 0x8, 0.005
 
     def __init__(self, root, rules):
         import ctypes
@@ -556,6 +586,7 @@ class Watcher:
         self.names = make_rules(rules)
         self.by_wd = {}
         self.by_path = {}
+        self.unclosed = {}
         self.fd = self.libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         if self.fd < 0:
             raise OSError(self.errno(), 'inotify')
@@ -625,12 +656,27 @@ class Watcher:
             isdir = bool(mask & self.ISDIR)
             if self.names(path, name, isdir):
                 continue
+            if mask & self.OPENED and not isdir and path not in news:
+                self.unclosed.setdefault(path, time.monotonic() + self.PATIENCE)
+                continue
+            self.unclosed.pop(path, None)
             news[path] = True
             if isdir and mask & self.FROM:
                 self.drop(path)
             elif isdir and mask & (0x100 | 0x80):
                 self.add(path, news)
         return list(news)
+
+    # How long, in seconds, until something is told without its being closed; None for never.
+    def patience(self):
+        return max(0, min(self.unclosed.values()) - time.monotonic()) if self.unclosed else None
+
+    def overdue(self):
+        now = time.monotonic()
+        paths = [path for path, due in self.unclosed.items() if due <= now]
+        for path in paths:
+            del self.unclosed[path]
+        return paths
 
 def mark(st):
     return (b'!' if st.st_ctime_ns > time.time() * 1e9 - RACY else b'') + show(st)
@@ -737,6 +783,7 @@ def hello(fields):
 def handle(tree, rid, op, fields):
     if op == 2:
         tree.check_root()
+        tree.left.clear()
         total = tree.scan(rid, fields, tree.root)
         tree.check_root()
         return [b'%d' % total]
@@ -744,6 +791,7 @@ def handle(tree, rid, op, fields):
         answers = []
         for path in fields:
             found = tree.entry(path)
+            tree.saw(bytes(path), found[0] if found else b'-')
             answers += found if found else (b'', b'')
         tree.forget()
         return answers
@@ -751,7 +799,9 @@ def handle(tree, rid, op, fields):
         return tree.hash(rid, fields)
     if op == 5:
         for path in fields:
-            reply(rid, 0, tree.read(path, None, 0, 0))
+            found = tree.read(path, None, 0, 0)
+            tree.saw(bytes(path), found[0].lstrip(b'!'))
+            reply(rid, 0, found)
         tree.forget()
         return []
     if op == 6:
@@ -810,14 +860,19 @@ def handle(tree, rid, op, fields):
 # Until a request comes, passes on what the watch tells.
 def listen(tree):
     while tree is not None and tree.watcher is not None:
-        ready = select.select([0, tree.watcher.fd], [], [])[0]
-        if tree.watcher.fd in ready:
+        watcher = tree.watcher
+        ready = select.select([0, watcher.fd], [], [], watcher.patience())[0]
+        news = []
+        if watcher.fd in ready:
             try:
-                news = tree.watcher.read()
+                news = watcher.read()
             except OSError:
                 news = None
-            if news is None or news:
-                reply(0, 3, news or [])
+        if news is not None:
+            news = [path for path in news + watcher.overdue() if not tree.is_echo(path)]
+            tree.forget()
+        if news is None or news:
+            reply(0, 3, news or [])
         if 0 in ready:
             return
 

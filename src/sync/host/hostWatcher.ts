@@ -56,15 +56,18 @@ export class HostWatcher {
   #watchFolder(folder: BytePath, tell: boolean): void {
     const pending = [folder];
     for (let at = pending.pop(); at !== undefined && !this.#ended; at = pending.pop()) {
-      for (const inner of this.#watchOne(at)) {
+      for (const inner of this.#watchOne(at, tell)) {
         if (tell) this.#tell(inner.path);
         if (inner.isFolder) pending.push(inner.path);
       }
     }
   }
 
-  /** Watches one folder; what is in it, or nothing where it is watched already or gone. */
-  #watchOne(at: BytePath): { path: BytePath; isFolder: boolean }[] {
+  /**
+   * Watches one folder; what is in it, or nothing where it is watched already or gone.
+   * @param files whether files are asked for as well as folders
+   */
+  #watchOne(at: BytePath, files: boolean): { path: BytePath; isFolder: boolean }[] {
     const place = this.#place(at);
     const stat = fs.lstatSync(place, { bigint: true, throwIfNoEntry: false });
     const known = this.#watched.get(at);
@@ -87,6 +90,7 @@ export class HostWatcher {
     try {
       return fs
         .readdirSync(place, { withFileTypes: true, encoding: 'buffer' })
+        .filter((item) => files || item.isDirectory())
         .map((item) => ({
           path: at === '' ? item.name.toString('latin1') : `${at}/${item.name.toString('latin1')}`,
           isFolder: item.isDirectory(),

@@ -1,7 +1,10 @@
 import { parentPort, workerData, type Transferable } from 'node:worker_threads';
 import { PathRules, type Rule } from '../patterns.ts';
-import type { Operation } from '../side.ts';
+import type { Operation, Outcome } from '../side.ts';
+import type { Entry } from '../entry.ts';
 import type { BytePath } from '../path.ts';
+import { Echoes } from './echoes.ts';
+import { HostNewsDesk } from './hostNews.ts';
 import { HostTree, type HostFolders } from './hostTree.ts';
 import { HostWatcher } from './hostWatcher.ts';
 
@@ -32,6 +35,8 @@ export type HostNews =
 
 const folders = workerData as HostFolders;
 const tree = new HostTree(folders);
+const echoes = new Echoes();
+const desk = new HostNewsDesk(tree, echoes, (paths) => tell({ news: 'paths', paths }));
 let watcher: HostWatcher | undefined;
 
 function tell(news: HostNews): void {
@@ -46,13 +51,18 @@ function answer(request: HostRequest): unknown {
       tree.clean();
       return undefined;
     case 'scan':
+      echoes.forget();
       return tree.scan(PathRules.of(request.rules));
     case 'stat':
-      return request.paths.map((path) => tree.entry(path));
+      return request.paths.map((path) => {
+        const entry = tree.entry(path);
+        echoes.see(path, entry?.print ?? '-');
+        return entry;
+      });
     case 'hash':
-      return request.paths.map((path) => tree.hash(path));
+      return request.paths.map((path) => seen(path, tree.hash(path)));
     case 'read':
-      return request.paths.map((path) => tree.read(path));
+      return request.paths.map((path) => seen(path, tree.read(path)));
     case 'readPiece':
       return tree.readPiece(request.path, request.print, request.offset);
     case 'staged':
@@ -62,16 +72,32 @@ function answer(request: HostRequest): unknown {
       return undefined;
     case 'apply':
       tree.checkRoot();
-      return request.operations.map((operation) => tree.apply(operation));
+      return request.operations.map((operation) => remembered(operation, tree.apply(operation)));
     case 'watch':
       watcher?.close();
       watcher = new HostWatcher(folders.root, PathRules.of(request.rules), {
-        paths: (paths) => tell({ news: 'paths', paths }),
+        paths: (paths) => desk.hear(paths),
         anywhere: () => tell({ news: 'anywhere' }),
         exhausted: () => tell({ news: 'exhausted' }),
       });
       return watcher.watches;
   }
+}
+
+function seen<T extends { readonly entry: Entry }>(path: BytePath, found: T | undefined): T | undefined {
+  // Not to be read, or never still: nobody knows what the asker makes of it.
+  echoes.see(path, found?.entry.print ?? '');
+  return found;
+}
+
+function remembered(operation: Operation, outcome: Outcome): Outcome {
+  if (!outcome.done) return outcome;
+  const print = outcome.entry?.print ?? '-';
+  if (operation.do === 'move') {
+    echoes.leave(operation.path, '-');
+    echoes.leave(operation.to, print);
+  } else echoes.leave(operation.path, print);
+  return outcome;
 }
 
 /** The memory behind large answers is handed over, not copied. */

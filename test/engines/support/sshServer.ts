@@ -63,19 +63,7 @@ export class SshServer {
   }
 
   async connect(env: Readonly<Record<string, string>> = {}): Promise<SshConnectionForTests> {
-    const client = new Client();
-    await new Promise<void>((resolve, reject) => {
-      client.once('ready', resolve).once('error', reject);
-      client.connect({
-        host: '127.0.0.1',
-        port: this.port,
-        username: 'root',
-        privateKey: fs.readFileSync(this.key),
-        algorithms: { cipher: ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'aes128-ctr'] },
-      });
-    });
-    client.setNoDelay(true);
-    return new SshConnectionForTests(client, env);
+    return connectToTestServer(this.port, this.key, env);
   }
 
   /** Arguments with which OpenSSH's own programs reach this server. */
@@ -92,6 +80,27 @@ export class SshServer {
     await ended;
     fs.rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** Logs in to a server of this sort, also from another process. @param key the file with the client's key */
+export async function connectToTestServer(
+  port: number,
+  key: string,
+  env: Readonly<Record<string, string>>,
+): Promise<SshConnectionForTests> {
+  const client = new Client();
+  await new Promise<void>((resolve, reject) => {
+    client.once('ready', resolve).once('error', reject);
+    client.connect({
+      host: '127.0.0.1',
+      port,
+      username: 'root',
+      privateKey: fs.readFileSync(key),
+      algorithms: { cipher: ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'aes128-ctr'] },
+    });
+  });
+  client.setNoDelay(true);
+  return new SshConnectionForTests(client, env);
 }
 
 async function freePort(): Promise<number> {

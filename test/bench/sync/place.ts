@@ -1,0 +1,118 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+import { promisify } from 'node:util';
+import { silentLogger } from '../../../src/base/log.ts';
+import { silentProgress } from '../../../src/base/progress.ts';
+import { quoteAll } from '../../../src/base/shell.ts';
+import { WorkspaceSync } from '../../../src/sync/workspaceSync.ts';
+import type { SshConnectionForTests, SshServer } from '../../engines/support/sshServer.ts';
+import { rowOf, type Row } from '../harness.ts';
+
+export const exec = promisify(execFile);
+export const signal = AbortSignal.timeout(60 * 60_000);
+
+/** How long the work takes, in milliseconds. */
+export async function timed(work: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await work();
+  return performance.now() - started;
+}
+
+/** Asks again every `everyMs` until the answer is yes. @throws after a minute */
+export async function until(condition: () => boolean, everyMs = 2): Promise<void> {
+  const deadline = performance.now() + 60_000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error('It took more than a minute.');
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}
+
+/** `count` files of 4 KiB, about 45 a folder. */
+export function plant(folder: string, count: number): void {
+  for (let n = 0; n < count; n += 1) {
+    const inner = path.join(folder, `d${Math.floor(n / 2_000)}`, `e${Math.floor(n / 45) % 45}`);
+    fs.mkdirSync(inner, { recursive: true });
+    fs.writeFileSync(path.join(inner, `file-${n}.txt`), randomBytes(4_096));
+  }
+}
+
+/** A host folder, as many guest folders as asked for, and what brings the one to the others. */
+export class Place {
+  readonly rows: Row[] = [];
+  readonly folder = fs.mkdtempSync(path.join(process.env['BENCH_FOLDER'] ?? tmpdir(), 'switchyard-bench-'));
+  readonly host = path.join(this.folder, 'host');
+  readonly server: SshServer;
+  readonly runs: number;
+  readonly #warm: string;
+  readonly #cold: string;
+  #count = 0;
+
+  constructor(server: SshServer, runs: number) {
+    this.server = server;
+    this.runs = runs;
+    fs.mkdirSync(this.host);
+    const ssh = ['ssh', ...server.options, '-p', String(server.port)];
+    this.#cold = quoteAll(ssh);
+    this.#warm = quoteAll([
+      ...ssh,
+      ...['-o', 'ControlMaster=auto', '-o', `ControlPath=${this.folder}/control`, '-o', 'ControlPersist=600'],
+    ]);
+  }
+
+  /** Notes a row, and tells of it at once: a whole run takes minutes. */
+  row(measured: Omit<Row, 'ratio' | 'met'>): void {
+    const row = rowOf(measured);
+    this.rows.push(row);
+    process.stderr.write(
+      `${row.name}: ours ${row.ours.toFixed(2)} ${row.unit}, ${row.peerName} ${row.peer.toFixed(2)}: ${row.ratio.toFixed(3)} (${row.goal})\n`,
+    );
+  }
+
+  /** A place for a guest folder that is not there yet. */
+  fresh(): string {
+    this.#count += 1;
+    return path.join(this.folder, `guest-${this.#count}`);
+  }
+
+  async rsync(target: string, ssh: 'warm' | 'cold'): Promise<void> {
+    const shell = ssh === 'warm' ? this.#warm : this.#cold;
+    await exec('rsync', ['-a', '-e', shell, `${this.host}/`, `root@127.0.0.1:${target}/`]);
+  }
+
+  /** Opens the connection that warm ones share. */
+  async warmUp(): Promise<void> {
+    await exec('sh', ['-c', `${this.#warm} root@127.0.0.1 true`]);
+  }
+
+  async connect(): Promise<SshConnectionForTests> {
+    return this.server.connect({ XDG_STATE_HOME: path.join(this.folder, 'guest-state') });
+  }
+
+  sync(host: string, state: string): WorkspaceSync {
+    return new WorkspaceSync({
+      hostFolder: host,
+      stateFolder: state,
+      ignore: [],
+      protect: [],
+      log: silentLogger,
+    });
+  }
+
+  /** Brings `host` and `target` together once, and lets go of them again. */
+  async carry(host: string, target: string, connection: SshConnectionForTests): Promise<void> {
+    const sync = this.sync(host, `${target}-state`);
+    try {
+      await sync.carry({ connection, guestFolder: target, guestId: 'bench' }, silentProgress, signal);
+    } finally {
+      sync.dispose();
+    }
+  }
+
+  dispose(): void {
+    execFile('sh', ['-c', `${this.#warm} -O exit root@127.0.0.1`], () => undefined);
+    fs.rmSync(this.folder, { recursive: true, force: true });
+  }
+}
