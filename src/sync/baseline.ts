@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import { crc32 } from 'node:zlib';
 import { randomBytes } from 'node:crypto';
 import type { BytePath } from './path.ts';
+import { eachInSlices } from './slices.ts';
 import type { Logger } from '../base/log.ts';
 
 /** What both sides last agreed on at a path. */
@@ -68,6 +69,7 @@ export class Baseline {
       if (stored) log.info('Another guest or folder than last time: the sync begins anew.');
       const fresh = new Baseline(folder, identity, boots, new Map());
       await fresh.#writeSnapshot();
+      await fresh.#writeUnsettled();
       return fresh;
     }
     const { entries, id } = stored;
@@ -80,6 +82,7 @@ export class Baseline {
     const unsettled = await readRecords(path.join(folder, 'unsettled'), baseline.#unsettledHead());
     // A new snapshot: a cut-off tail must not be written on.
     await baseline.#writeSnapshot();
+    await baseline.#writeUnsettled();
     for (const [at, base] of unsettled?.records ?? []) {
       if (base) baseline.set(at, base);
       else baseline.delete(at);
@@ -116,7 +119,14 @@ export class Baseline {
     if (this.#unnoted.size === 0) return;
     const paths = [...this.#unnoted];
     this.#unnoted.clear();
-    await this.#inTurn(() => fs.appendFile(this.#file('unsettled'), this.#records(paths)));
+    await this.#inTurn(async () => {
+      const handle = await fs.open(this.#file('unsettled'), 'a');
+      try {
+        await this.#writeRecords(handle, paths);
+      } finally {
+        await handle.close();
+      }
+    });
   }
 
   /** What `commit` would write now. Take it before the sides settle, so that nothing later slips in. */
@@ -128,16 +138,23 @@ export class Baseline {
   async commit(pending: ReadonlyMap<BytePath, Base | undefined>): Promise<void> {
     if (pending.size === 0) return;
     await this.#inTurn(async () => {
-      const parts = [...pending].map(([at, base]) => checked(at, base));
-      await appendDurably(this.#file('journal'), Buffer.from(parts.join(''), 'latin1'));
-      this.#journalRecords += pending.size;
-      for (const [at, base] of pending) {
-        // Moved again since: what was written now is what the disk holds, and it stays uncommitted.
-        if (this.#entries.get(at) === base) this.#uncommitted.delete(at);
-        else this.#uncommitted.set(at, base);
+      const isMuch = this.#journalRecords + pending.size > Math.max(1_000, this.#entries.size);
+      if (isMuch) await this.#writeSnapshot(pending);
+      else {
+        const records = inPieces(pending, ([at, base]) => checked(at, base));
+        await appendDurably(this.#file('journal'), records);
+        this.#journalRecords += pending.size;
       }
-      if (this.#journalRecords > Math.max(1_000, this.#entries.size)) await this.#writeSnapshot();
-      else await this.#writeUnsettled();
+      await eachInSlices(
+        pending,
+        ([at, base]) => {
+          // Moved again since: what was written now is what the disk holds, and it stays uncommitted.
+          if (this.#entries.get(at) === base) this.#uncommitted.delete(at);
+          else this.#uncommitted.set(at, base);
+        },
+        never,
+      );
+      await this.#writeUnsettled();
     });
   }
 
@@ -151,30 +168,38 @@ export class Baseline {
     if (!this.#uncommitted.has(at)) this.#uncommitted.set(at, this.#entries.get(at));
   }
 
-  /** A new snapshot of what is committed, and an empty journal. */
-  async #writeSnapshot(): Promise<void> {
+  /**
+   * A new snapshot of what is committed, and an empty journal. What moves while it is written is taken as
+   * it was before: `#remember` keeps that.
+   * @param pending what counts as committed from now on
+   */
+  async #writeSnapshot(pending: ReadonlyMap<BytePath, Base | undefined> = new Map()): Promise<void> {
     const id = randomBytes(8).toString('hex');
-    const parts = [`${magic}\0${id}\0${this.identity}\0`];
-    for (const [at, base] of this.#entries) {
-      if (!this.#uncommitted.has(at)) parts.push(encode(at, base));
-    }
-    for (const [at, base] of this.#uncommitted) if (base) parts.push(encode(at, base));
-    const body = Buffer.from(parts.join(''), 'latin1');
-    const sum = Buffer.from(crc32(body).toString(16).padStart(8, '0'), 'latin1');
-    await replaceDurably(this.#file('baseline'), Buffer.concat([body, sum]));
-    await replaceDurably(this.#file('journal'), Buffer.from(`${id}\0`, 'latin1'));
+    await replaceDurably(this.#file('baseline'), summed(this.#snapshot(id, pending)));
+    await replaceDurably(this.#file('journal'), [Buffer.from(`${id}\0`, 'latin1')]);
     this.#snapshotId = id;
     this.#journalRecords = 0;
-    await this.#writeUnsettled();
+  }
+
+  *#snapshot(id: string, pending: ReadonlyMap<BytePath, Base | undefined>): Generator<Buffer> {
+    yield Buffer.from(`${magic}\0${id}\0${this.identity}\0`, 'latin1');
+    yield* inPieces(this.#entries, ([at, base]) =>
+      this.#uncommitted.has(at) || pending.has(at) ? '' : encode(at, base),
+    );
+    yield* inPieces(pending, ([at, base]) => (base ? encode(at, base) : ''));
+    yield* inPieces(this.#uncommitted, ([at, base]) => (base && !pending.has(at) ? encode(at, base) : ''));
   }
 
   async #writeUnsettled(): Promise<void> {
     const head = Buffer.from(`${this.#unsettledHead()}\0`, 'latin1');
     this.#unnoted.clear();
-    await fs.writeFile(
-      this.#file('unsettled'),
-      Buffer.concat([head, this.#records([...this.#uncommitted.keys()])]),
-    );
+    const handle = await fs.open(this.#file('unsettled'), 'w');
+    try {
+      await handle.writeFile(head);
+      await this.#writeRecords(handle, [...this.#uncommitted.keys()]);
+    } finally {
+      await handle.close();
+    }
   }
 
   /** Ties what is unsettled to the very state on disk that it follows, and to both boots. */
@@ -182,8 +207,10 @@ export class Baseline {
     return `${this.#snapshotId} ${this.#journalRecords} ${this.#boots}`;
   }
 
-  #records(paths: readonly BytePath[]): Buffer {
-    return Buffer.from(paths.map((at) => checked(at, this.#entries.get(at))).join(''), 'latin1');
+  async #writeRecords(file: fs.FileHandle, paths: readonly BytePath[]): Promise<void> {
+    for (const piece of inPieces(paths, (at) => checked(at, this.#entries.get(at)))) {
+      await file.writeFile(piece);
+    }
   }
 
   #file(name: string): string {
@@ -195,6 +222,33 @@ export class Baseline {
     this.#writing = mine;
     return mine;
   }
+}
+
+/** Work that nobody waits to see the end of is cut into slices all the same. */
+const never = new AbortController().signal;
+const pieceCount = 500;
+
+/** Many records as buffers of some hundred each, so that writing a large baseline lets others work. */
+function* inPieces<T>(items: Iterable<T>, record: (item: T) => string): Generator<Buffer> {
+  let [text, count] = ['', 0];
+  for (const item of items) {
+    text += record(item);
+    count += 1;
+    if (count % pieceCount !== 0) continue;
+    yield Buffer.from(text, 'latin1');
+    text = '';
+  }
+  if (text !== '') yield Buffer.from(text, 'latin1');
+}
+
+/** The check sum of all comes last. */
+function* summed(pieces: Iterable<Buffer>): Generator<Buffer> {
+  let sum = 0;
+  for (const piece of pieces) {
+    sum = crc32(piece, sum);
+    yield piece;
+  }
+  yield Buffer.from(sum.toString(16).padStart(8, '0'), 'latin1');
 }
 
 function put(entries: Map<BytePath, Base>, at: BytePath, base: Base | undefined): void {
@@ -283,21 +337,21 @@ async function readIfThere(file: string): Promise<Buffer | undefined> {
   }
 }
 
-async function appendDurably(file: string, data: Buffer): Promise<void> {
+async function appendDurably(file: string, data: Iterable<Buffer>): Promise<void> {
   const handle = await fs.open(file, 'a');
   try {
-    await handle.writeFile(data);
+    for (const piece of data) await handle.writeFile(piece);
     await handle.datasync();
   } finally {
     await handle.close();
   }
 }
 
-async function replaceDurably(file: string, data: Buffer): Promise<void> {
+async function replaceDurably(file: string, data: Iterable<Buffer>): Promise<void> {
   const next = `${file}.next`;
   const handle = await fs.open(next, 'w', 0o600);
   try {
-    await handle.writeFile(data);
+    for (const piece of data) await handle.writeFile(piece);
     await handle.sync();
   } finally {
     await handle.close();

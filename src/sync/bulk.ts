@@ -51,15 +51,17 @@ export class BulkUpload {
   }
 
   /**
-   * Sends what it can; what is not in the answer is not there.
+   * Sends what it can, one stream after the other; while one is under way, the one before is moved in.
    * @param entries folders among them, in the order in which they may arrive
+   * @param arrived told what is there, stream by stream; what it is not told of is not there
    */
   async send(
     entries: readonly NewEntry[],
     count: (files: number, bytes: number) => void,
+    arrived: (found: ReadonlyMap<BytePath, Arrived>) => Promise<void>,
     signal: AbortSignal,
-  ): Promise<Map<BytePath, Arrived>> {
-    const arrived = new Map<BytePath, Arrived>();
+  ): Promise<void> {
+    let before: Promise<void> = Promise.resolve();
     for (let at = 0; at < entries.length;) {
       let bytes = 0;
       let end = at;
@@ -71,14 +73,24 @@ export class BulkUpload {
       const slice = entries.slice(at, end);
       const id = `bulk-${randomBytes(8).toString('hex')}`;
       const folder = await this.#guest.makeStage(id, signal);
-      if (!(await this.#stream(slice, folder, count, signal))) {
+      const stop = new AbortController();
+      before.catch((error: unknown) => stop.abort(error));
+      let came: boolean;
+      try {
+        came = await this.#stream(slice, folder, count, AbortSignal.any([signal, stop.signal]));
+      } finally {
+        await before;
+      }
+      if (!came) {
         await this.#guest.dropStage(id, signal);
         break;
       }
-      for (const [path, both] of await this.#moveIn(id, slice, signal)) arrived.set(path, both);
+      before = this.#moveIn(id, slice, signal).then(arrived);
+      // Awaited in the next turn; a failure before that is nobody's surprise.
+      before.catch(() => undefined);
       at = end;
     }
-    return arrived;
+    await before;
   }
 
   /** False where the guest could not take the stream. */
@@ -106,10 +118,8 @@ export class BulkUpload {
     remote.stderr.on('data', complain);
     remote.stdout.resume();
     try {
-      const names = slice.map(({ path }) =>
-        Buffer.concat([Buffer.from('./'), toBuffer(path), Buffer.from([0])]),
-      );
-      const listed = pipeline([Buffer.concat(names)], local.stdin);
+      const names = toBuffer(slice.map(({ path }) => `./${path}\0`).join(''));
+      const listed = pipeline([names], local.stdin);
       await Promise.all([listed, pipeline(local.stdout, counting(slice, count), remote.stdin, { signal })]);
       const { code } = await remote.exit;
       if (code === 0) return true;

@@ -1,16 +1,19 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Logger } from '../base/log.ts';
 import type { Baseline } from './baseline.ts';
 import type { BulkUpload } from './bulk.ts';
-import { conflictPlace } from './conflictCopy.ts';
-import { sizeOf, typeOf, type Entry } from './entry.ts';
+import { typeOf } from './entry.ts';
 import { gitFolderOf, isGitLock, isGitObject } from './git.ts';
+import { freshObjects } from './gitObjects.ts';
 import { checkEmptied, DeletionGuard } from './halts.ts';
-import { ancestorsOf, toText, type BytePath } from './path.ts';
+import { toText, type BytePath } from './path.ts';
 import type { Protection, Rule } from './patterns.ts';
-import { reconcile, type Action, type Plan, type ReconcileInput } from './reconcile.ts';
-import { inSlices } from './slices.ts';
-import { wholeFileBytes, type Operation, type SideName } from './side.ts';
-import { Transfer, type Contents, type Sides, type TransferCount, type Trees } from './transfer.ts';
+import type { Action } from './reconcile.ts';
+import { eachInSlices } from './slices.ts';
+import type { SideName } from './side.ts';
+import { below, moveAside } from './moveAside.ts';
+import { Planner } from './planner.ts';
+import { Transfer, type Sides, type TransferCount, type Trees } from './transfer.ts';
 
 export interface EngineParts {
   readonly sides: Sides;
@@ -38,10 +41,6 @@ export interface StepReport {
 
 /** How often a whole scan is repeated where something changed under way. */
 const maxPasses = 6;
-const hashBatch = 200;
-/** What is read whole instead of hashed, because it will most likely be sent: files, and bytes in all. */
-const readAhead = { count: 256, bytes: 4 * 1024 * 1024 };
-
 /**
  * Brings two sides together: knows what each holds, plans, asks what must be asked, transfers, and keeps
  * account of what cannot be done. One step at a time; the caller sees to that.
@@ -59,11 +58,11 @@ export class Engine {
   readonly #parts: EngineParts;
   #trees: Trees = { host: new Map(), guest: new Map() };
   readonly #locks: Record<SideName, Set<BytePath>> = { host: new Set(), guest: new Set() };
-  /** Read in this step to compare it. */
-  readonly #contents: Contents = { host: new Map(), guest: new Map() };
+  readonly #planner: Planner;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
+    this.#planner = new Planner(parts);
   }
 
   get trees(): Trees {
@@ -128,11 +127,15 @@ export class Engine {
     this.#trees = { host: host.entries, guest: guest.entries };
     for (const side of ['host', 'guest'] as const) {
       this.#locks[side].clear();
-      for (const path of this.#trees[side].keys()) {
-        if (!isGitLock(path)) continue;
-        this.#locks[side].add(path);
-        this.#trees[side].delete(path);
-      }
+      await eachInSlices(
+        this.#trees[side].keys(),
+        (path) => {
+          if (!isGitLock(path)) return;
+          this.#locks[side].add(path);
+          this.#trees[side].delete(path);
+        },
+        signal,
+      );
     }
     this.heldBack.clear();
     this.skipped.clear();
@@ -183,11 +186,19 @@ export class Engine {
   }
 
   async #step(touched: ReadonlySet<BytePath> | undefined, signal: AbortSignal): Promise<StepReport> {
-    const plan = await this.#plan(touched, signal);
-    for (const [path, base] of plan.agreed) {
-      if (base) this.baseline.set(path, base);
-      else this.baseline.delete(path);
+    let plan = await this.#planner.plan(this.#trees, touched, signal);
+    const objects = await freshObjects(plan.actions, { ...this.#parts, trees: this.#trees }, signal);
+    if (objects.size > 0) {
+      plan = await this.#planner.plan(this.#trees, touched && new Set([...touched, ...objects]), signal);
     }
+    await eachInSlices(
+      plan.agreed,
+      ([path, base]) => {
+        if (base) this.baseline.set(path, base);
+        else this.baseline.delete(path);
+      },
+      signal,
+    );
     for (const path of touched ?? []) {
       this.heldBack.delete(path);
       this.skipped.delete(path);
@@ -195,12 +206,15 @@ export class Engine {
     }
     for (const path of plan.heldBack) this.heldBack.add(path);
     for (const [path, reason] of plan.skipped) this.skipped.set(path, reason);
-    const allowed = this.guard.pass(this.#due(plan.actions), this.baseline.entries);
+    const due = this.#due(plan.actions);
+    await turn();
+    const allowed = this.guard.pass(due, this.baseline.entries);
+    await turn();
     return this.#transfer(allowed, signal);
   }
 
   async #transfer(actions: Action[], signal: AbortSignal): Promise<StepReport> {
-    const { conflicts, again } = await this.#moveAside(actions, signal);
+    const { conflicts, again } = await moveAside(actions, { ...this.#parts, trees: this.#trees }, signal);
     const all = sumUp(actions);
     const done: TransferCount = { files: 0, bytes: 0 };
     const transfer = new Transfer(
@@ -209,7 +223,7 @@ export class Engine {
         trees: this.#trees,
         baseline: this.baseline,
         bulk: this.#parts.bulk,
-        contents: this.#contents,
+        contents: this.#planner.contents,
         count: (count) => {
           done.files += count.files;
           done.bytes += count.bytes;
@@ -220,8 +234,7 @@ export class Engine {
       signal,
     );
     await transfer.run(actions);
-    this.#contents.host.clear();
-    this.#contents.guest.clear();
+    this.#planner.forget();
     const { changed, stale, failed, full } = transfer.result;
     for (const [path, reason] of failed) {
       this.#parts.log.warn(`Sync: ${toText(path)}: ${reason}`);
@@ -229,86 +242,6 @@ export class Engine {
     }
     for (const path of stale) again.add(path);
     return { changed, conflicts, again, full };
-  }
-
-  async #plan(touched: ReadonlySet<BytePath> | undefined, signal: AbortSignal): Promise<Plan> {
-    this.#contents.host.clear();
-    this.#contents.guest.clear();
-    const input = {
-      baseline: this.baseline.entries,
-      host: this.#trees.host,
-      guest: this.#trees.guest,
-      hostHashes: new Map<BytePath, string>(),
-      guestHashes: new Map<BytePath, string>(),
-      isProtected: (path: BytePath, isFolder: boolean) => this.#parts.protection.covers(path, isFolder),
-    } satisfies ReconcileInput;
-    for (;;) {
-      const plan = await inSlices(reconcile(input, touched), signal);
-      const { host, guest } = plan.unsure;
-      if (host.length + guest.length === 0) return plan;
-      const base = this.baseline.entries;
-      // What changed on one side only is on its way to the other: its content is wanted as well as its hash.
-      const sent = (side: SideName) => (path: BytePath) => {
-        const [entry, known] = [this.#trees[side].get(path), base.get(path)];
-        return entry !== undefined && known !== undefined && entry.print !== known[side];
-      };
-      await Promise.all([
-        this.#compare('host', host, sent('host'), input.hostHashes, signal),
-        this.#compare('guest', guest, sent('guest'), input.guestHashes, signal),
-      ]);
-    }
-  }
-
-  async #compare(
-    side: SideName,
-    paths: readonly BytePath[],
-    isSent: (path: BytePath) => boolean,
-    hashes: Map<BytePath, string>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    let bytes = 0;
-    const ahead = paths.filter((path) => {
-      const entry = this.#trees[side].get(path);
-      if (!entry || !isSent(path) || sizeOf(entry) > wholeFileBytes) return false;
-      bytes += sizeOf(entry);
-      return bytes <= readAhead.bytes;
-    });
-    ahead.length = Math.min(ahead.length, readAhead.count);
-    const read = new Set(ahead);
-    if (ahead.length > 0) {
-      const found = await this.#parts.sides[side].read(ahead, signal);
-      for (const [index, path] of ahead.entries()) {
-        const file = found[index];
-        this.#trees[side].set(path, file?.entry ?? restless);
-        if (file?.hash === undefined) continue;
-        hashes.set(path, file.hash);
-        this.#contents[side].set(path, file);
-      }
-    }
-    await this.#hash(
-      side,
-      paths.filter((path) => !read.has(path)),
-      hashes,
-      signal,
-    );
-  }
-
-  async #hash(
-    side: SideName,
-    paths: readonly BytePath[],
-    hashes: Map<BytePath, string>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    for (let at = 0; at < paths.length; at += hashBatch) {
-      const batch = paths.slice(at, at + hashBatch);
-      const found = await this.#parts.sides[side].hash(batch, signal);
-      for (const [index, path] of batch.entries()) {
-        const hashed = found[index];
-        // Gone, or never still: nothing is decided about it now.
-        this.#trees[side].set(path, hashed?.entry ?? restless);
-        if (hashed) hashes.set(path, hashed.hash);
-      }
-    }
   }
 
   /** Takes out of a plan what must not be done now. */
@@ -335,57 +268,6 @@ export class Engine {
       return true;
     });
   }
-
-  /** Moves the guest's entry of each conflict to a path of its own, or to the trash what has no use. */
-  async #moveAside(
-    actions: readonly Action[],
-    signal: AbortSignal,
-  ): Promise<{ conflicts: { path: BytePath; copy: BytePath }[]; again: Set<BytePath> }> {
-    const conflicts: { path: BytePath; copy: BytePath }[] = [];
-    const again = new Set<BytePath>();
-    const taken = new Set<BytePath>();
-    const operations: Operation[] = [];
-    const { host, guest } = this.#trees;
-    for (const action of actions) {
-      if (action.do !== 'conflict') continue;
-      const { path } = action;
-      again.add(path);
-      const copy = conflictPlace(
-        path,
-        this.#parts.now(),
-        (at) => host.has(at) || guest.has(at) || taken.has(at),
-      );
-      if (copy === undefined) {
-        operations.push({ do: 'remove', path, expect: action.guest.print });
-        continue;
-      }
-      taken.add(copy);
-      for (const folder of ancestorsOf(copy)) {
-        if (guest.has(folder) || taken.has(folder)) continue;
-        taken.add(folder);
-        operations.push({ do: 'folder', path: folder });
-      }
-      operations.push({ do: 'move', path, to: copy, expect: action.guest.print });
-    }
-    if (operations.length === 0) return { conflicts, again };
-    const outcomes = await this.#parts.sides.guest.apply(operations, signal);
-    for (const [index, outcome] of outcomes.entries()) {
-      const operation = operations[index];
-      if (!outcome.done || !operation) continue;
-      if (operation.do === 'folder') {
-        if (outcome.entry) guest.set(operation.path, outcome.entry);
-        again.add(operation.path);
-      } else if (operation.do === 'remove') guest.delete(operation.path);
-      else if (operation.do === 'move') {
-        conflicts.push({ path: operation.path, copy: operation.to });
-        for (const at of moveInTree(guest, operation.path, operation.to, outcome.entry)) again.add(at);
-        this.#parts.log.warn(
-          `Sync: both sides changed ${toText(operation.path)}; the guest's is now ${toText(operation.to)}.`,
-        );
-      }
-    }
-    return { conflicts, again };
-  }
 }
 
 const nothing: StepReport = {
@@ -395,8 +277,6 @@ const nothing: StepReport = {
   full: new Set(),
 };
 
-const restless: Entry = { print: 'e', target: 'it changes all the time', racy: false };
-
 function add(a: StepReport, b: StepReport): StepReport {
   return {
     changed: { host: a.changed.host + b.changed.host, guest: a.changed.guest + b.changed.guest },
@@ -404,31 +284,6 @@ function add(a: StepReport, b: StepReport): StepReport {
     again: b.again,
     full: new Set([...a.full, ...b.full]),
   };
-}
-
-function below(folder: BytePath, paths: Iterable<BytePath>): BytePath[] {
-  const prefix = `${folder}/`;
-  return [...paths].filter((path) => path.startsWith(prefix));
-}
-
-/** Renames what a tree holds at and below a path; every path that this concerns. */
-function moveInTree(
-  tree: Map<BytePath, Entry>,
-  from: BytePath,
-  to: BytePath,
-  entry: Entry | undefined,
-): BytePath[] {
-  const concerned = [from, to];
-  for (const inner of below(from, tree.keys())) {
-    const held = tree.get(inner);
-    const moved = to + inner.slice(from.length);
-    tree.delete(inner);
-    if (held) tree.set(moved, held);
-    concerned.push(inner, moved);
-  }
-  tree.delete(from);
-  if (entry) tree.set(to, entry);
-  return concerned;
 }
 
 function sumUp(actions: readonly Action[]): TransferCount {

@@ -20,6 +20,8 @@ export function gitRank(path: BytePath): number {
 
 /** The part of a path below the innermost `.git` folder; undefined outside of one. */
 export function insideGit(path: BytePath): BytePath | undefined {
+  // Asked of every path, and nearly none is in one.
+  if (!path.includes('.git/')) return undefined;
   const at = `/${path}`.lastIndexOf('/.git/');
   return at < 0 ? undefined : path.slice(at + '.git/'.length);
 }
@@ -36,5 +38,6 @@ export function isGitLock(path: BytePath): boolean {
 
 /** The `.git` folder that a path lies in. */
 export function gitFolderOf(path: BytePath): BytePath | undefined {
+  if (!path.includes('.git/')) return undefined;
   return ancestorsOf(path).findLast((folder) => nameOf(folder) === '.git');
 }

@@ -47,6 +47,9 @@ export interface ReconcileInput {
   readonly isProtected: (path: BytePath, isFolder: boolean) => boolean;
 }
 
+/** After how many paths others get a chance to work. */
+const pause = 500;
+
 type Change = 'same' | 'changed' | 'gone' | 'unsure';
 
 /**
@@ -70,17 +73,16 @@ export function* reconcile(
   for (const path of paths) {
     decide(path, input, plan);
     count += 1;
-    if (count % 1_000 === 0) yield;
+    if (count % pause === 0) yield;
   }
   yield* keepFoldersInUse(input, plan);
   return plan;
 }
 
-function allPaths({ baseline, host, guest }: ReconcileInput): Iterable<BytePath> {
-  const paths = new Set(host.keys());
-  for (const path of guest.keys()) paths.add(path);
-  for (const path of baseline.keys()) paths.add(path);
-  return paths;
+function* allPaths({ baseline, host, guest }: ReconcileInput): Generator<BytePath> {
+  yield* host.keys();
+  for (const path of guest.keys()) if (!host.has(path)) yield path;
+  for (const path of baseline.keys()) if (!host.has(path) && !guest.has(path)) yield path;
 }
 
 function decide(path: BytePath, input: ReconcileInput, plan: Plan): void {
@@ -278,7 +280,10 @@ function* keepFoldersInUse(input: ReconcileInput, plan: Plan): Generator<undefin
       else inUse.set(folder, new Set([side]));
     }
   };
+  let count = 0;
   for (const action of plan.actions) {
+    count += 1;
+    if (count % pause === 0) yield;
     // What is copied is in use where it comes from, and its folders are where it goes.
     if (action.do === 'copy') use(action.path, otherSide[action.to]);
     if (action.do !== 'conflict') continue;
@@ -313,7 +318,7 @@ function* keepFoldersInUse(input: ReconcileInput, plan: Plan): Generator<undefin
       const guest = action.to === 'guest' ? action.replaces : action.source;
       plan.actions[at] = { do: 'conflict', path: action.path, guest };
     }
-    if (at % 1_000 === 999) yield;
+    if (at % pause === pause - 1) yield;
   }
   yield* bringFolders(input, plan);
 }
@@ -321,9 +326,15 @@ function* keepFoldersInUse(input: ReconcileInput, plan: Plan): Generator<undefin
 /** What is copied needs its folders there, also those that are only left over on the other side. */
 function* bringFolders(input: ReconcileInput, plan: Plan): Generator<undefined> {
   const coming = new Set<string>();
-  for (const action of plan.actions) if (action.do === 'copy') coming.add(`${action.to} ${action.path}`);
-  yield;
+  let count = 0;
+  for (const action of plan.actions) {
+    count += 1;
+    if (count % pause === 0) yield;
+    if (action.do === 'copy') coming.add(`${action.to} ${action.path}`);
+  }
   for (const action of [...plan.actions]) {
+    count += 1;
+    if (count % pause === 0) yield;
     if (action.do !== 'copy') continue;
     const from = input[otherSide[action.to]];
     const to = input[action.to];

@@ -107,9 +107,11 @@ export class Session implements Disposable {
 
   /** Paths known to be on their way or waiting. */
   get pending(): number {
-    const { host, guest } = this.#dirty;
-    return new Set([...host, ...guest, ...this.#forced, ...this.#tries.keys(), ...this.engine.postponed])
-      .size;
+    const waiting = [this.#dirty.host, this.#dirty.guest, this.#forced, this.engine.postponed];
+    const sum = waiting.reduce((count, paths) => count + paths.size, this.#tries.size);
+    // Asked for often: which of very many are the same path is nobody's concern.
+    if (sum === 0 || sum > manyPaths) return sum;
+    return new Set([...waiting.flatMap((paths) => [...paths]), ...this.#tries.keys()]).size;
   }
 
   /** Looks at both sides whole and brings them together, in its turn. @throws Emptied */
@@ -249,11 +251,13 @@ export class Session implements Disposable {
     }
     await this.#inTurn(async () => {
       const dirty = this.#dirty;
+      // More came while it waited for its turn.
+      if (dirty.host.size + dirty.guest.size > manyPaths) return;
       const forced = this.#forced;
       this.#dirty = { host: new Set(), guest: new Set() };
       this.#forced = new Set();
       const idle = dirty.host.size + dirty.guest.size + forced.size === 0;
-      if (idle) for (const path of this.#verifying.splice(0, verifyCount)) forced.add(path);
+      if (idle) for (const path of this.#verifying.splice(-verifyCount)) forced.add(path);
       try {
         const report = await this.engine.some(dirty, forced, signal);
         for (const path of forced) if (!report.again.has(path)) this.#tries.delete(path);

@@ -3,6 +3,25 @@ import { setImmediate as turn } from 'node:timers/promises';
 /** How long, in milliseconds, work may keep the event loop for itself. */
 const sliceMs = 8;
 
+/** Does something with each of many, letting others work whenever a slice of time is over. */
+export async function eachInSlices<T>(
+  items: Iterable<T>,
+  work: (item: T) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  await inSlices(
+    (function* () {
+      let count = 0;
+      for (const item of items) {
+        work(item);
+        count += 1;
+        if (count % 256 === 0) yield;
+      }
+    })(),
+    signal,
+  );
+}
+
 /** Runs long work to its end, letting others work whenever a slice of time is over. */
 export async function inSlices<T>(work: Generator<unknown, T>, signal: AbortSignal): Promise<T> {
   let until = performance.now() + sliceMs;

@@ -3,6 +3,8 @@ import type { Baseline } from './baseline.ts';
 import { bulkCount, type BulkUpload } from './bulk.ts';
 import { isExecutable, printSize, sizeOf, typeOf, type Entry } from './entry.ts';
 import { gitFolderOf, gitRank } from './git.ts';
+import { pointingRank } from './gitObjects.ts';
+import { eachInSlices } from './slices.ts';
 import { ancestorsOf, depthOf, type BytePath } from './path.ts';
 import { baseOf, type Action } from './reconcile.ts';
 import {
@@ -144,15 +146,40 @@ export class Transfer {
       !replaces && gitRank(path) <= 2 && sizeOf(source) <= wholeFileBytes && bulk.takes(source);
     const entries = copies.filter(fit);
     if (entries.length < bulkCount) return copies;
-    entries.sort((a, b) => gitRank(a.path) - gitRank(b.path) || (a.path < b.path ? -1 : 1));
-    const arrived = await bulk.send(entries, (files, bytes) => this.#count({ files, bytes }), this.#signal);
-    for (const [path, { host, guest }] of arrived) {
-      this.#changed('guest');
-      this.#trees.host.set(path, host);
-      this.#trees.guest.set(path, guest);
-      this.#baseline.set(path, baseOf(host, guest, ''));
-    }
-    return copies.filter((copy) => !arrived.has(copy.path));
+    // Stable: a folder comes before what is in it, as in the scan.
+    const ranks = new Map<number, Copy[]>();
+    await eachInSlices(
+      entries,
+      (copy) => {
+        const rank = gitRank(copy.path);
+        const others = ranks.get(rank);
+        if (others) others.push(copy);
+        else ranks.set(rank, [copy]);
+      },
+      this.#signal,
+    );
+    const ordered = [...ranks.keys()].sort((a, b) => a - b).flatMap((rank) => ranks.get(rank) ?? []);
+    const there = new Set<BytePath>();
+    await bulk.send(
+      ordered,
+      (files, bytes) => this.#count({ files, bytes }),
+      (arrived) => {
+        this.#signal.throwIfAborted();
+        return eachInSlices(
+          arrived,
+          ([path, { host, guest }]) => {
+            there.add(path);
+            this.#changed('guest');
+            this.#trees.host.set(path, host);
+            this.#trees.guest.set(path, guest);
+            this.#baseline.set(path, baseOf(host, guest, ''));
+          },
+          this.#signal,
+        );
+      },
+      this.#signal,
+    );
+    return copies.filter((copy) => !there.has(copy.path));
   }
 
   /** Nothing that points at something goes while something of its repository could not. */
@@ -276,6 +303,11 @@ export class Transfer {
         continue;
       }
       const { entry, hash, data } = read;
+      // Moved on since it was seen: what it points at now may not have gone before it.
+      if (gitRank(copy.path) >= pointingRank && entry.print !== copy.source.print) {
+        this.result.stale.add(copy.path);
+        continue;
+      }
       operations.push(fileOperation(copy.path, expect(copy), entry, { data }));
       sent.push({ copy, entry, hash });
     }

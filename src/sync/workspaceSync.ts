@@ -233,8 +233,13 @@ export class WorkspaceSync implements LiveSync {
       this.#attached = mine;
       session.onDidChange(() => this.#tellSoon());
       session.onDidEnd((error) => void this.#lost(mine, error));
+      // Nothing to watch before the guest is filled: it would tell of each file that comes.
+      const first =
+        session.baseline.entries.size === 0
+          ? await this.#everything(session, request, progress, signal)
+          : nothingDone;
       await session.goLive(signal);
-      return await this.#everything(session, request, progress, signal);
+      return joined(first, await this.#everything(session, request, progress, signal));
     } catch (error) {
       // A halt is for the person to answer, in this very session.
       if (error instanceof SwitchyardError && error.code === 'sync.halted') throw error;
@@ -384,6 +389,16 @@ export class WorkspaceSync implements LiveSync {
       this.#changed.fire(this.health);
     }, tellEveryMs);
   }
+}
+
+/** Of two looks, one right after the other: what both changed, and what the last one left. */
+function joined(first: CarryReport, last: CarryReport): CarryReport {
+  return {
+    ...last,
+    toGuest: first.toGuest + last.toGuest,
+    toHost: first.toHost + last.toHost,
+    conflicts: [...new Set([...first.conflicts, ...last.conflicts])],
+  };
 }
 
 function changedMeanwhile(): SwitchyardError {

@@ -656,7 +656,8 @@ class Watcher:
             isdir = bool(mask & self.ISDIR)
             if self.names(path, name, isdir):
                 continue
-            if mask & self.OPENED and not isdir and path not in news:
+            # Git makes its files by links and renames, in an order that counts.
+            if mask & self.OPENED and not isdir and path not in news and b'.git/' not in path:
                 self.unclosed.setdefault(path, time.monotonic() + self.PATIENCE)
                 continue
             self.unclosed.pop(path, None)

@@ -115,7 +115,9 @@ export class HostTree {
     const racy = stat.ctimeNs > (racyLimit ?? BigInt(Date.now()) * 1_000_000n - racyNs);
     if (stat.isFile()) return { print: printOf(stat), target: '', racy };
     if (!stat.isSymbolicLink()) return { print: 's', target: 'it is no file, folder or link', racy: false };
-    const target = fs.readlinkSync(this.#at(at), { encoding: 'buffer' }).toString('latin1');
+    const target = targetOf(this.#at(at));
+    // No link any more.
+    if (target === undefined) return this.entry(at, racyLimit);
     if (linkEscapes(at, target))
       return { print: 's', target: 'the link leads out of the workspace', racy: false };
     return { print: printOf(stat), target, racy };
@@ -370,6 +372,15 @@ export function printOf(stat: fs.BigIntStats): string {
   const executable = stat.isFile() && (stat.mode & 0o100n) !== 0n ? 1 : 0;
   const type = stat.isSymbolicLink() ? 'l' : 'f';
   return `${type}${executable} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs} ${stat.ino}`;
+}
+
+function targetOf(at: Buffer): BytePath | undefined {
+  try {
+    return fs.readlinkSync(at, { encoding: 'buffer' }).toString('latin1');
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'EINVAL'].includes(codeOf(error))) return undefined;
+    throw error;
+  }
 }
 
 function openOrUndefined(at: Buffer): number | undefined {

@@ -3,6 +3,17 @@ import { toBuffer, type BytePath } from '../path.ts';
 import type { PathRules } from '../patterns.ts';
 import type { WatchEvents } from '../side.ts';
 
+/** Undefined for nothing, also where a folder above it became a file meanwhile, or may not be entered. */
+function look(place: Buffer): fs.BigIntStats | undefined {
+  try {
+    return fs.lstatSync(place, { bigint: true, throwIfNoEntry: false });
+  } catch (error) {
+    if (['ENOTDIR', 'EACCES', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      return undefined;
+    throw error;
+  }
+}
+
 interface Watched {
   readonly watcher: fs.FSWatcher;
   readonly inode: bigint;
@@ -69,7 +80,7 @@ export class HostWatcher {
    */
   #watchOne(at: BytePath, files: boolean): { path: BytePath; isFolder: boolean }[] {
     const place = this.#place(at);
-    const stat = fs.lstatSync(place, { bigint: true, throwIfNoEntry: false });
+    const stat = look(place);
     const known = this.#watched.get(at);
     if (known && stat?.ino === known.inode) return [];
     if (known) this.#forget(at);
@@ -112,8 +123,7 @@ export class HostWatcher {
     const text = name.toString('latin1');
     const path = folder === '' ? text : `${folder}/${text}`;
     if (event === 'rename') {
-      const stat = fs.lstatSync(this.#place(path), { throwIfNoEntry: false });
-      const isFolder = stat?.isDirectory() ?? false;
+      const isFolder = look(this.#place(path))?.isDirectory() ?? false;
       if (this.#rules.names(path, isFolder)) return;
       if (!isFolder && this.#watched.has(path)) this.#forget(path);
       this.#tell(path);
