@@ -19,6 +19,7 @@ export default defineConfig({
           include: ['test/engines/**/*.test.ts'],
           // Real engines on two cores: one file at a time, so that a figure means something.
           fileParallelism: false,
+          maxConcurrency: 2,
           testTimeout: 300_000,
           hookTimeout: 600_000,
         },

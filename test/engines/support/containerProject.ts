@@ -20,21 +20,25 @@ const root = new URL('../../..', import.meta.url).pathname;
 
 export const sample = path.join(root, 'test/fixtures/sample');
 
-const programs = {
-  node: process.execPath,
-  cli: path.join(root, 'node_modules/@devcontainers/cli/devcontainer.js'),
-  docker: 'docker',
-  env: {},
-};
+export const devcontainerProgram = path.join(root, 'node_modules/@devcontainers/cli/devcontainer.js');
 
-export function realProvider(options: { engine?: DockerEngine; log?: Logger } = {}): ContainerProvider {
+const programs = { node: process.execPath, cli: devcontainerProgram, docker: 'docker', env: {} };
+
+export function realProvider(
+  options: {
+    engine?: DockerEngine;
+    log?: Logger;
+    /** What the config sees of this computer on top of this process's variables. */
+    env?: Readonly<Record<string, string>>;
+  } = {},
+): ContainerProvider {
   const log = options.log ?? silentLogger;
   const runner = new ExecaRunner(log);
   return new ContainerProvider({
     engine: options.engine ?? realEngine(),
     runner,
     log,
-    devcontainer: new DevcontainerCli(programs, runner, log),
+    devcontainer: new DevcontainerCli({ ...programs, env: options.env ?? {} }, runner, log),
     dockerProgram: programs.docker,
     syncFor: (project, rules) =>
       new WorkspaceSync({

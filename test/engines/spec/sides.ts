@@ -1,0 +1,180 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import type { ContainerInspectInfo } from 'dockerode';
+import { SwitchyardError } from '../../../src/base/errors.ts';
+import { silentProgress } from '../../../src/base/progress.ts';
+import { projectId, type Project } from '../../../src/config/project.ts';
+import { run } from '../../../src/connections/run.ts';
+import { devcontainerProgram, realProvider } from '../support/containerProject.ts';
+import { never } from '../support/docker.ts';
+import { base, type SpecFixture } from './fixture.ts';
+import {
+  containerOf,
+  filesInside,
+  filesOf,
+  probe,
+  readTerminal,
+  withoutId,
+  type Snapshot,
+} from './snapshot.ts';
+
+const exec = promisify(execFile);
+const options = { progress: silentProgress, signal: never };
+
+/** One fixture, opened by both, one after the other, in the same folder. */
+export async function both(fixture: SpecFixture): Promise<{ theirs: Snapshot; ours: Snapshot }> {
+  const home = await realpath(await mkdtemp(path.join(tmpdir(), 'switchyard-spec-')));
+  try {
+    const project = projectIn(home, fixture);
+    if (fixture.metadata !== undefined) await buildLabelled(home, imageOf(project), fixture.metadata);
+    await write(project, fixture);
+    const theirs = without(await openTheirs(project, fixture), fixture.notInTerminal ?? []);
+    await write(project, fixture);
+    const ours = without(await openOurs(project, fixture), fixture.notInTerminal ?? []);
+    if (fixture.metadata !== undefined) await exec('docker', ['rmi', imageOf(project)]);
+    return { theirs, ours };
+  } finally {
+    await rm(home, { recursive: true });
+  }
+}
+
+function imageOf(project: Project): string {
+  return `switchyard-spec:${project.id}`;
+}
+
+async function buildLabelled(home: string, image: string, metadata: unknown): Promise<void> {
+  const folder = path.join(home, 'image');
+  await mkdir(folder);
+  const label = `LABEL devcontainer.metadata=${JSON.stringify(JSON.stringify(metadata)).replaceAll('$', '\\$')}`;
+  await writeFile(path.join(folder, 'Dockerfile'), `FROM ${base}\n${label}\n`);
+  await exec('docker', ['build', '--tag', image, folder]);
+}
+
+function projectIn(home: string, fixture: SpecFixture): Project {
+  const folder = path.join(home, fixture.folder ?? 'project');
+  return {
+    id: projectId(folder),
+    name: path.basename(folder),
+    folder,
+    configFile: path.join(folder, fixture.at ?? '.devcontainer/devcontainer.json'),
+    storage: path.join(home, 'storage'),
+  };
+}
+
+async function write(project: Project, fixture: SpecFixture): Promise<void> {
+  const { folder, configFile = '', storage } = project;
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(storage, { recursive: true });
+  const { config } = fixture;
+  const named = typeof config !== 'string' && ['image', 'build', 'dockerFile'].some((key) => key in config);
+  const image = fixture.metadata === undefined ? base : imageOf(project);
+  const text = typeof config === 'string' ? config : JSON.stringify(named ? config : { image, ...config });
+  const files: Readonly<Record<string, string>> = {
+    [path.relative(folder, configFile)]: text,
+    ...fixture.files,
+  };
+  for (const [name, content] of Object.entries(files)) {
+    const file = path.join(folder, name);
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(file, content);
+  }
+}
+
+async function openTheirs(project: Project, fixture: SpecFixture): Promise<Snapshot> {
+  const { folder, configFile = '' } = project;
+  const call = async (
+    verb: string,
+    ...rest: readonly string[]
+  ): Promise<{ code: number; stdout: string }> => {
+    const args = [devcontainerProgram, verb, '--workspace-folder', folder, '--config', configFile, ...rest];
+    try {
+      const { stdout } = await exec(process.execPath, args, { env: { ...process.env, ...fixture.env } });
+      return { code: 0, stdout };
+    } catch (error) {
+      const { code, stdout } = error as { code?: unknown; stdout?: string };
+      if (typeof code !== 'number') throw error;
+      return { code, stdout: stdout ?? '' };
+    }
+  };
+  try {
+    let up = await call('up');
+    if (fixture.restart) {
+      const container = await inspect(project);
+      await exec('docker', ['stop', '--time', '1', container?.Id ?? '']);
+      up = await call('up');
+    }
+    const outcome = up.code === 0 ? 'ready' : up.stdout.includes('"containerId"') ? 'hook failed' : 'failed';
+    return await look(project, outcome, async () => (await call('exec', 'sh', '-c', probe)).stdout);
+  } finally {
+    await remove(project);
+  }
+}
+
+async function openOurs(project: Project, fixture: SpecFixture): Promise<Snapshot> {
+  const provider = realProvider({ env: fixture.env ?? {} });
+  const environment = provider.forProject(project);
+  try {
+    let opened = await environment.open(options);
+    if (fixture.restart) {
+      await environment.stop(options);
+      opened = await environment.open(options);
+    }
+    const { connection, problem } = opened;
+    return await look(project, problem ? 'hook failed' : 'ready', async () => {
+      const { stdout } = await run(connection, { argv: ['sh', '-c', probe] }, never);
+      return stdout.toString();
+    });
+  } catch (error) {
+    if (!(error instanceof SwitchyardError)) throw error;
+    return { outcome: 'failed' };
+  } finally {
+    await remove(project);
+    await environment.destroy(options);
+    provider.dispose();
+  }
+}
+
+function without(snapshot: Snapshot, names: readonly string[]): Snapshot {
+  const { terminal } = snapshot;
+  if (!terminal) return snapshot;
+  const env = Object.fromEntries(Object.entries(terminal.env).filter(([name]) => !names.includes(name)));
+  return { ...snapshot, terminal: { ...terminal, env } };
+}
+
+async function look(
+  project: Project,
+  outcome: Snapshot['outcome'],
+  terminal: () => Promise<string>,
+): Promise<Snapshot> {
+  const container = await inspect(project);
+  if (!container || outcome === 'failed') return { outcome: 'failed' };
+  const snapshot: Snapshot = {
+    outcome,
+    terminal: readTerminal(await terminal()),
+    out: await filesInside(container.Id),
+    workspace: await filesOf(project.folder),
+    container: containerOf(container),
+  };
+  return withoutId(snapshot, container.Id);
+}
+
+async function inspect(project: Project): Promise<ContainerInspectInfo | undefined> {
+  const label = `label=devcontainer.local_folder=${project.folder}`;
+  const { stdout } = await exec('docker', ['ps', '--all', '--quiet', '--filter', label]);
+  const [id] = stdout.split('\n');
+  if (!id) return undefined;
+  return (JSON.parse((await exec('docker', ['inspect', id])).stdout) as ContainerInspectInfo[])[0];
+}
+
+/** The container and its volumes: the next side begins with nothing. */
+async function remove(project: Project): Promise<void> {
+  const container = await inspect(project);
+  if (!container) return;
+  await exec('docker', ['rm', '--force', '--volumes', container.Id]);
+  for (const { Name } of container.Mounts) {
+    if (Name?.startsWith('switchyard-spec-')) await exec('docker', ['volume', 'rm', Name]);
+  }
+}
