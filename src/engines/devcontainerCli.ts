@@ -54,6 +54,7 @@ export interface MergedConfiguration {
   readonly postStartCommands?: readonly LifecycleCommand[];
   readonly postAttachCommands?: readonly LifecycleCommand[];
   readonly userEnvProbe?: string;
+  readonly waitFor?: string;
   readonly updateRemoteUserUID?: boolean;
   readonly runArgs?: readonly string[];
   readonly mounts?: readonly unknown[];

@@ -41,6 +41,8 @@ export interface EnvironmentStatus {
   readonly problem: SwitchyardError | undefined;
   /** True where the config changed since it was made: rebuild to apply. */
   readonly drifted: boolean;
+  /** What runs on in it while it is in use already: "Running postCreateCommand". */
+  readonly activity?: string | undefined;
 }
 
 /** How well an environment is kept apart from the host; every part is read from the engine, not assumed. */
@@ -94,6 +96,11 @@ export interface OpenResult {
   readonly carried?: CarryReport | undefined;
   /** A hook failed: the environment is kept and usable, and this says what to do. */
   readonly problem: SwitchyardError | undefined;
+  /**
+   * Where hooks run on behind the open terminal (`waitFor`): resolves when they are over, with what one
+   * that failed says; never rejects.
+   */
+  readonly hooks?: Promise<SwitchyardError | undefined> | undefined;
 }
 
 export interface OperationOptions {

@@ -1,5 +1,6 @@
 import type { Disposable } from '../base/disposable.ts';
 import { Emitter } from '../base/event.ts';
+import type { SwitchyardError } from '../base/errors.ts';
 import type { EnvironmentKind, GuestKind } from '../base/kinds.ts';
 import type { Logger } from '../base/log.ts';
 import { silentProgress } from '../base/progress.ts';
@@ -30,6 +31,9 @@ export class Switcher implements Disposable {
   readonly #carried = new Emitter<{ readonly kind: GuestKind; readonly report: CarryReport }>();
   /** Fires after each time that the workspace was brought across. */
   readonly onDidCarry = this.#carried.event;
+  readonly #hookFailed = new Emitter<{ readonly kind: GuestKind; readonly problem: SwitchyardError }>();
+  /** Fires when a hook failed that ran on behind an open terminal. */
+  readonly onDidFailHook = this.#hookFailed.event;
   readonly #end = new AbortController();
   readonly #leaving = new Set<Promise<void>>();
 
@@ -134,6 +138,7 @@ export class Switcher implements Disposable {
     this.#end.abort();
     this.#changed.dispose();
     this.#carried.dispose();
+    this.#hookFailed.dispose();
   }
 
   async #timed(
@@ -144,6 +149,7 @@ export class Switcher implements Disposable {
     const began = performance.now();
     const opened = await work(this.environment(kind));
     if (opened.carried) this.#carried.fire({ kind, report: opened.carried });
+    void opened.hooks?.then((problem) => problem && this.#hookFailed.fire({ kind, problem }));
     if (opened.start) {
       await this.#history.add(kind, {
         how: opened.start.how,

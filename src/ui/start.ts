@@ -4,6 +4,7 @@ import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import type { GuestKind } from '../base/kinds.ts';
 import type { EnvironmentProvider } from '../environments/environment.ts';
 import { tellCarryReports } from './carryReports.ts';
+import { tellHookFailures } from './hookReports.ts';
 import { configCommands } from './commands/configCommands.ts';
 import { lifecycleCommands } from './commands/lifecycleCommands.ts';
 import { registerCommands } from './commands/register.ts';
@@ -74,6 +75,7 @@ export function startUi(parts: {
   ui.add(registerSyncVersions(projects));
   ui.add(trackContextKeys(projects));
   ui.add(tellCarryReports(projects, log));
+  ui.add(tellHookFailures(projects, errors));
   ui.add(new StatusBar(projects, monitor));
   ui.add(showTree({ projects, monitor, others }));
   void projects.reload();

@@ -18,7 +18,10 @@ export async function containerRows(bench: BenchOptions): Promise<readonly Row[]
   const ours = await makeProject({ from: sample, name: 'ours' });
   const peer = await makeProject({ from: sample, name: 'peer' });
   try {
-    const open = async (): Promise<void> => prompt((await ours.environment.open(options)).connection);
+    const open = async (): Promise<void> => {
+      const { connection, hooks } = await ours.environment.open(options);
+      await Promise.all([prompt(connection), hooks]);
+    };
     const up = (): Promise<unknown> => devcontainerUp(peer);
     await exec('chmod', ['-R', 'a+rwX', peer.project.folder]);
     await open();

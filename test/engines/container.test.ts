@@ -57,11 +57,14 @@ describe('the sample', () => {
   it('goes through every verb, and what runs is what the config says', async () => {
     const { environment, project, inspect } = await make({ from: sample, name: 'sample' });
     const states: string[] = [];
-    environment.onDidChangeStatus(({ state }) => states.push(state));
+    environment.onDidChangeStatus(({ state }) => {
+      if (state !== states.at(-1)) states.push(state);
+    });
     expect((await environment.refresh(never)).state).toBe('absent');
 
     const opened = await environment.open(quietly());
     expect(opened.problem).toBeUndefined();
+    expect(await opened.hooks).toBeUndefined();
     expect(opened.start).toMatchObject({ how: 'create' });
     expect(await shell(opened.connection, 'id -un; pwd; hello | cut -d" " -f1-2; cat ~/created.txt')).toMatch(
       /^dev\n\/workspaces\/sample\nHello, dev\ncreated by dev on /,
@@ -98,6 +101,7 @@ describe('the sample', () => {
     expect((await inspect())?.State.Running).toBe(false);
     const started = await environment.open(quietly());
     expect(started.start).toEqual({ how: 'start', warmCache: true });
+    await started.hooks;
     expect(await shell(started.connection, 'cat started.log | wc -l; cat ~/created.txt | wc -l')).toBe(
       '2\n1',
     );

@@ -4,9 +4,11 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { pollUntil } from '../../src/base/abort.ts';
 import { SwitchyardError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { DockerEngine } from '../../src/engines/docker.ts';
+import type { Environment, EnvironmentStatus } from '../../src/environments/environment.ts';
 import {
   collectProgress,
   makeProject,
@@ -39,6 +41,19 @@ async function failureOf(promise: Promise<unknown>): Promise<SwitchyardError> {
   );
   if (error instanceof SwitchyardError) return error;
   throw error;
+}
+
+/** Waits until the environment's status is as wanted. */
+async function statusIs(
+  environment: Environment,
+  wanted: (status: EnvironmentStatus) => boolean,
+): Promise<void> {
+  const is = await pollUntil(() => Promise.resolve(wanted(environment.status) || undefined), {
+    everyMs: 20,
+    timeoutMs: 30_000,
+    signal: never,
+  });
+  expect(is, JSON.stringify(environment.status)).toBe(true);
 }
 
 async function openFails(options: Parameters<typeof makeProject>[0]): Promise<SwitchyardError> {
@@ -207,6 +222,12 @@ describe('the config', () => {
     expect(error.next).toContain('docker system prune');
   });
 
+  it('asks for a device that is not there: the container that Docker made by then is gone', async () => {
+    const error = await openFails({ config: { ...plain, runArgs: ['--device', '/dev/no-such-device'] } });
+    expect(error).toMatchObject({ code: 'docker.failed' });
+    expect(error.why).toContain('no-such-device');
+  });
+
   it('asks Docker for something that it refuses', async () => {
     const error = await openFails({ config: { ...plain, runArgs: ['--no-such-option'] } });
     expect(error).toMatchObject({ code: 'docker.failed' });
@@ -228,10 +249,14 @@ describe('a hook that fails', () => {
       postStartCommand: 'echo never > never',
     };
     const { environment } = await make({ config });
-    const { connection, problem } = await environment.open(quietly());
+    const { connection, hooks } = await environment.open(quietly());
+    const problem = await hooks;
     expect(problem).toMatchObject({ code: 'hook.failed', what: 'postCreateCommand failed.' });
     expect(problem?.why).toContain('the reason');
-    expect(environment.status).toMatchObject({ state: 'running', problem: { code: 'hook.failed' } });
+    await statusIs(
+      environment,
+      ({ state, problem: mark }) => state === 'running' && mark?.code === 'hook.failed',
+    );
     expect(await shell(connection, 'ls')).toBe('first');
     const again = await environment.open(quietly());
     expect(again.problem).toMatchObject({ code: 'hook.failed' });
@@ -242,13 +267,13 @@ describe('cancelling', () => {
   it.each([
     ['while it builds', 'Building the image'],
     ['while it starts', 'Starting the container'],
-    ['in a hook that never ends', 'Running postCreateCommand'],
+    ['in a hook that never ends', 'Running onCreateCommand'],
   ])('%s leaves nothing, and the next open works', async (_when, at) => {
     const mark = `step-${randomUUID()}`;
     const dockerfile = `FROM debian:bookworm\nRUN : ${mark}; sleep 1; echo built\n`;
     const config = {
       build: { dockerfile: 'Dockerfile' },
-      postCreateCommand: '[ -e /workspaces/project/fine ] || sleep 10000',
+      onCreateCommand: '[ -e /workspaces/project/fine ] || sleep 10000',
     };
     const { environment, inspect, project } = await make({ config, dockerfile });
     const cancel = new AbortController();
@@ -265,6 +290,22 @@ describe('cancelling', () => {
     const opened = await environment.open(quietly());
     expect(opened.problem).toBeUndefined();
     expect(await shell(opened.connection, 'echo works')).toBe('works');
+  });
+
+  it('a stop ends a hook that runs on behind the terminal, and it stays due', async () => {
+    const { environment, inspect } = await make({
+      config: { ...plain, postCreateCommand: 'echo began >> began; [ $(wc -l < began) = 2 ] || sleep 10000' },
+    });
+    const opened = await environment.open(quietly());
+    await statusIs(environment, ({ activity }) => activity === 'Running postCreateCommand');
+    expect(await shell(opened.connection, 'echo works')).toBe('works');
+    await environment.stop(quietly());
+    expect(await opened.hooks).toBeUndefined();
+    expect((await inspect())?.State.Running).toBe(false);
+    const again = await environment.open(quietly());
+    expect(await again.hooks).toBeUndefined();
+    expect(await shell(again.connection, 'cat began')).toBe('began\nbegan');
+    await statusIs(environment, ({ activity, problem }) => activity === undefined && problem === undefined);
   });
 
   it('before it begins changes nothing', async () => {

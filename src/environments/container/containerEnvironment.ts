@@ -60,12 +60,18 @@ export class ContainerEnvironment implements Environment {
   /** Set while an operation of ours is under way: the engine's state is then no news. */
   #underWay: EnvironmentState | undefined;
   #container: ContainerInspectInfo | undefined;
+  #activity: string | undefined;
 
   constructor(project: Project, parts: ContainerParts) {
     this.project = project;
     this.#parts = parts;
     this.#records = new RecordStore(path.join(project.storage, 'container.json'), parts.log);
-    this.#session = new ContainerSession(project, parts, this.#records);
+    this.#session = new ContainerSession(project, parts, this.#records, (activity) => {
+      this.#activity = activity;
+      // When the last one is over, one of them may have failed.
+      if (activity === undefined) void this.refresh(this.#end.signal);
+      else this.#set({ ...this.#status, activity });
+    });
     this.#sampler = new ContainerSampler(parts.engine, parts.log);
   }
 
@@ -367,6 +373,7 @@ export class ContainerEnvironment implements Environment {
         startedAt: container.State.Running ? new Date(container.State.StartedAt) : undefined,
         problem: await this.#session.failedHook(container),
         drifted: await hasDrifted(this.project, await this.#records.read(container.Id)),
+        activity: this.#activity,
       }),
     );
     return container;

@@ -8,7 +8,7 @@ import type { ContainerRecord } from './record.ts';
 
 export function statusOf(
   state: EnvironmentState,
-  rest: Partial<Pick<EnvironmentStatus, 'startedAt' | 'problem' | 'drifted'>> = {},
+  rest: Partial<Pick<EnvironmentStatus, 'startedAt' | 'problem' | 'drifted' | 'activity'>> = {},
 ): EnvironmentStatus {
   return {
     state,
@@ -16,6 +16,7 @@ export function statusOf(
     startedAt: rest.startedAt,
     problem: rest.problem,
     drifted: rest.drifted ?? false,
+    activity: rest.activity,
   };
 }
 
@@ -25,7 +26,8 @@ export function isSameStatus(one: EnvironmentStatus, other: EnvironmentStatus): 
     one.state === other.state &&
     one.startedAt?.getTime() === other.startedAt?.getTime() &&
     one.problem?.message === other.problem?.message &&
-    one.drifted === other.drifted
+    one.drifted === other.drifted &&
+    one.activity === other.activity
   );
 }
 

@@ -13,12 +13,13 @@ import type { DockerEngine } from '../../engines/docker.ts';
 import type { CarryReport, CarryRequest } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
 import type { OpenResult, OperationOptions } from '../environment.ts';
-import { FileHookMarkers } from '../hooks/markers.ts';
+import { EnvironmentHooks } from '../hooks/environmentHooks.ts';
+import { FileHookMarkers, WindowHookMarkers, type HookMarkers } from '../hooks/markers.ts';
 import { hookNames, hookPlan, occasionOf, type HookOccasion } from '../hooks/plan.ts';
-import { hookFailure, runDueHooks } from '../hooks/run.ts';
+import { failedBefore } from '../hooks/run.ts';
 import { probeUserEnv } from '../userEnv.ts';
 import type { ContainerRecord, RecordStore } from './record.ts';
-import { grantAccess } from './workspaceAccess.ts';
+import { grantAccess, type WorkspaceAccess } from './workspaceAccess.ts';
 
 /** How long the last changes of a workspace may take before the container goes, in milliseconds. */
 const lastChangesMs = 60_000;
@@ -43,16 +44,30 @@ export class ContainerSession {
   readonly #project: Project;
   readonly #parts: SessionParts;
   readonly #records: RecordStore;
-  readonly #markers: FileHookMarkers;
+  readonly #markers: HookMarkers;
+  readonly #hooks: EnvironmentHooks;
   #sync: LiveSync | undefined;
   #rules: SwitchyardSettings['sync'] = { ignore: [], protect: [] };
   #live: Live | undefined;
 
-  constructor(project: Project, parts: SessionParts, records: RecordStore) {
+  /** @param onActivity told which hook runs on in the background, and undefined when none does any more */
+  constructor(
+    project: Project,
+    parts: SessionParts,
+    records: RecordStore,
+    onActivity: (activity: string | undefined) => void,
+  ) {
     this.#project = project;
     this.#parts = parts;
     this.#records = records;
-    this.#markers = new FileHookMarkers(path.join(project.storage, 'container-hooks.json'), parts.log);
+    this.#markers = new WindowHookMarkers(
+      new FileHookMarkers(path.join(project.storage, 'container-hooks.json'), parts.log),
+    );
+    this.#hooks = new EnvironmentHooks({
+      lockFile: path.join(project.storage, 'container-hooks.lock'),
+      log: parts.log,
+      onStep: onActivity,
+    });
   }
 
   /** Undefined where the workspace is mounted. */
@@ -68,18 +83,21 @@ export class ContainerSession {
     start: OpenResult['start'],
     options: OperationOptions,
   ): Promise<OpenResult> {
-    const { signal, progress } = options;
-    let record = known;
+    const { signal } = options;
     const isMounted = settings.container.workspace === 'mount';
-    if (isMounted) {
-      if (start && start.how !== 'resume') record = await this.#grantAccess(record, options);
-    } else if (start?.how === 'create') {
-      await this.#makeFolder(record, signal);
-    }
-    if (start?.how === 'create') record = await this.#probe(record, signal);
+    const isNew = start?.how === 'create';
+    const [access, userEnv] = await Promise.all([
+      isMounted && start && start.how !== 'resume' ? this.#grantAccess(known, options) : known.access,
+      isNew ? this.#probe(known, signal) : known.userEnv,
+      !isMounted && isNew ? this.#makeFolder(known, signal) : undefined,
+    ]);
+    const record =
+      access === known.access && userEnv === known.userEnv
+        ? known
+        : await this.#save({ ...known, access, userEnv });
     const carried = isMounted ? undefined : await this.#attach(record, settings, options);
     const connection = this.connect(record);
-    const problem = await runDueHooks(
+    const { problem, rest } = await this.#hooks.run(
       {
         connection,
         kind: 'container',
@@ -88,10 +106,10 @@ export class ContainerSession {
         occasions: this.#occasions(container),
         cwd: record.workspaceFolder,
       },
-      progress,
-      signal,
+      record.merged.waitFor,
+      options,
     );
-    return { connection, start, workspaceFolder: record.workspaceFolder, carried, problem };
+    return { connection, start, workspaceFolder: record.workspaceFolder, carried, problem, hooks: rest };
   }
 
   /** The one connection to the container on record; one to another container or environment is ended. */
@@ -132,12 +150,15 @@ export class ContainerSession {
     return this.#syncOf(settings).carry(this.#carryRequest(record), progress, signal);
   }
 
-  /** Sends the last changes of a workspace that is not mounted, before the container stops to answer. */
+  /** Ends the hooks that run on, and sends the last changes of a workspace that is not mounted. */
   async detach(signal: AbortSignal): Promise<void> {
+    await this.#hooks.end();
     await this.#sync?.detach(withDeadline(signal, lastChangesMs));
   }
 
   dispose(): void {
+    // It never rejects, and what it ends is gone with the connection anyway.
+    void this.#hooks.end();
     this.#sync?.dispose();
     this.disconnect();
   }
@@ -153,13 +174,10 @@ export class ContainerSession {
 
   /** What a hook of this creation, this start or this attachment left behind. */
   async failedHook(container: ContainerInspectInfo): Promise<SwitchyardError | undefined> {
-    const occasions = this.#occasions(container);
-    for (const [hook, { occasion, failed }] of await this.#markers.read()) {
-      if (failed && occasion === occasions[occasionOf(hook)]) {
-        return hookFailure('container', failed.what, failed.why);
-      }
-    }
-    return undefined;
+    return failedBefore(
+      { kind: 'container', occasions: this.#occasions(container) },
+      await this.#markers.read(),
+    );
   }
 
   async #attach(
@@ -187,15 +205,14 @@ export class ContainerSession {
   async #grantAccess(
     record: ContainerRecord,
     { progress, signal }: OperationOptions,
-  ): Promise<ContainerRecord> {
+  ): Promise<WorkspaceAccess> {
     const { engine, runner, log } = this.#parts;
     const { containerId, remoteUser, workspaceFolder, access: before } = record;
-    const access = await grantAccess(
+    return grantAccess(
       { containerId, remoteUser, workspaceFolder, hostFolder: this.#project.folder, before },
       { engine, runner, log, progress },
       signal,
     );
-    return access === before ? record : this.#save({ ...record, access });
   }
 
   /** A workspace that is not mounted gets a folder of the remote user's own. */
@@ -206,10 +223,9 @@ export class ContainerSession {
     await runInContainer(this.#parts.engine, containerId, { argv, user: '0' }, signal);
   }
 
-  async #probe(record: ContainerRecord, signal: AbortSignal): Promise<ContainerRecord> {
+  async #probe(record: ContainerRecord, signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
     const probe = record.merged.userEnvProbe ?? 'loginInteractiveShell';
-    const userEnv = await probeUserEnv(this.connect(record), probe, this.#parts.log, signal);
-    return this.#save({ ...record, userEnv });
+    return probeUserEnv(this.connect(record), probe, this.#parts.log, signal);
   }
 
   async #save(record: ContainerRecord): Promise<ContainerRecord> {

@@ -4,7 +4,7 @@ import type { Logger } from '../../base/log.ts';
 import { CommandFailed, type Command, type Runner } from '../../base/process.ts';
 import type { Progress } from '../../base/progress.ts';
 import { runInContainer } from '../../connections/dockerRun.ts';
-import type { DockerEngine } from '../../engines/docker.ts';
+import { isProgram, type DockerEngine } from '../../engines/docker.ts';
 
 /** How long a very large workspace may take, in milliseconds. */
 const treeMs = 10 * 60_000;
@@ -67,8 +67,9 @@ export async function grantAccess(
   progress.step(l10n.t('Letting {0} write the workspace', request.remoteUser));
   const acl = setfaclArgs(ids.uid, isPrivate);
   if (
-    (await find(parts.runner, request.hostFolder, acl, log, signal)) ||
-    (await findInside(parts.engine, request, acl, log, signal))
+    ((await isProgram('setfacl', process.env)) &&
+      (await find(parts.runner, request.hostFolder, acl, log, signal))) ||
+    (ids.hasSetfacl && (await findInside(parts.engine, request, acl, log, signal)))
   ) {
     explain(progress, log, request, 'acl');
     return { how: 'acl' };
@@ -83,11 +84,11 @@ async function identify(
   engine: DockerEngine,
   { containerId, remoteUser }: AccessRequest,
   signal: AbortSignal,
-): Promise<{ uid: string; gid: string } | undefined> {
-  const argv = ['/bin/sh', '-c', 'id -u; id -g'];
+): Promise<{ uid: string; gid: string; hasSetfacl: boolean } | undefined> {
+  const argv = ['/bin/sh', '-c', 'id -u; id -g; command -v setfacl || true'];
   const { code, stdout } = await runInContainer(engine, containerId, { argv, user: remoteUser }, signal);
-  const [uid, gid] = stdout.toString().split('\n');
-  return code === 0 && uid && gid ? { uid, gid } : undefined;
+  const [uid, gid, setfacl] = stdout.toString().split('\n');
+  return code === 0 && uid && gid ? { uid, gid, hasSetfacl: Boolean(setfacl) } : undefined;
 }
 
 async function findInside(

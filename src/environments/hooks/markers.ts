@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from '../../base/log.ts';
-import { hookNames, type HookName } from './plan.ts';
+import { hookNames, occasionOf, type HookName } from './plan.ts';
 
 /** That a hook was run on an occasion, and how it went. */
 export interface HookMarker {
@@ -56,5 +56,27 @@ export class FileHookMarkers implements HookMarkers {
     const temporary = `${this.#file}.${process.pid}.tmp`;
     await writeFile(temporary, JSON.stringify({ ...markers, [hook]: marker }));
     await rename(temporary, this.#file);
+  }
+}
+
+/**
+ * Keeps in memory what was run for an attachment, and everything else in a file that all windows share:
+ * each window attaches by itself.
+ */
+export class WindowHookMarkers implements HookMarkers {
+  readonly #shared: HookMarkers;
+  readonly #own = new Map<HookName, HookMarker>();
+
+  constructor(shared: HookMarkers) {
+    this.#shared = shared;
+  }
+
+  async read(): Promise<ReadonlyMap<HookName, HookMarker>> {
+    return new Map([...(await this.#shared.read()), ...this.#own]);
+  }
+
+  async write(hook: HookName, marker: HookMarker): Promise<void> {
+    if (occasionOf(hook) === 'attach') this.#own.set(hook, marker);
+    else await this.#shared.write(hook, marker);
   }
 }

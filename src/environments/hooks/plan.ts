@@ -30,6 +30,21 @@ export function occasionOf(hook: HookName): HookOccasion {
   return occasions[hook];
 }
 
+/**
+ * The hooks that a person waits for before a terminal opens, and those that run on behind it.
+ * @param waitFor the config's; where it says nothing, or nonsense, it is the spec's default
+ * @see https://containers.dev/implementors/json_reference/#lifecycle-scripts
+ */
+export function splitByWaitFor(waitFor: string | undefined): {
+  readonly first: readonly HookName[];
+  readonly later: readonly HookName[];
+} {
+  if (waitFor === 'initializeCommand') return { first: [], later: hookNames };
+  const named = hookNames.findIndex((hook) => hook === waitFor);
+  const last = named === -1 ? hookNames.indexOf('updateContentCommand') : named;
+  return { first: hookNames.slice(0, last + 1), later: hookNames.slice(last + 1) };
+}
+
 /** One program to run: a line for the guest's shell, or a program with its arguments as written. */
 export interface HookStep {
   /** The key in the object form; undefined in the others. */

@@ -7,7 +7,7 @@ import type { GuestKind } from '../../base/kinds.ts';
 import { lastLines } from '../../base/process.ts';
 import type { Progress } from '../../base/progress.ts';
 import type { Connection } from '../../connections/connection.ts';
-import type { HookMarkers } from './markers.ts';
+import type { HookMarker, HookMarkers } from './markers.ts';
 import {
   hookNames,
   occasionOf,
@@ -36,8 +36,9 @@ export interface HookRun {
 }
 
 /**
- * Runs the hooks that are due, in the spec's order. The first that fails stops those after it; it counts
- * as run, as with the Dev Containers CLI, so a restart does not run it again: a rebuild does.
+ * Runs the hooks that are due, in the spec's order. The first that fails stops those after it; they all
+ * count as run, so neither opening the environment again nor a restart runs them again: a rebuild does.
+ * @param names of the hooks, in their order; the others are left as they are
  * @returns what a failed hook, now or earlier on the same occasion, says to the person; undefined where
  * all went well
  * @throws whatever the signal's reason is when it fires: a hook under way is killed and stays due
@@ -47,21 +48,43 @@ export async function runDueHooks(
   run: HookRun,
   progress: Progress,
   signal: AbortSignal,
+  names: readonly HookName[] = hookNames,
 ): Promise<SwitchyardError | undefined> {
   const before = await run.markers.read();
-  for (const hook of hookNames) {
+  for (const hook of names) {
     const occasion = run.occasions[occasionOf(hook)];
-    const marker = before.get(hook);
-    if (marker?.occasion === occasion) {
-      if (marker.failed) return hookFailure(run.kind, marker.failed.what, marker.failed.why);
+    if (before.get(hook)?.occasion === occasion) continue;
+    const problem = await runHook(run, hook, progress, signal);
+    if (!problem) {
+      await run.markers.write(hook, { occasion });
       continue;
     }
-    const problem = await runHook(run, hook, progress, signal);
-    await run.markers.write(hook, {
-      occasion,
-      ...(problem ? { failed: { what: problem.what, why: problem.why } } : {}),
-    });
-    if (problem) return problem;
+    await run.markers.write(hook, { occasion, failed: { what: problem.what, why: problem.why } });
+    for (const skipped of hookNames.slice(hookNames.indexOf(hook) + 1)) {
+      await run.markers.write(skipped, { occasion: run.occasions[occasionOf(skipped)] });
+    }
+    return problem;
+  }
+  return failedBefore(run, before);
+}
+
+/** The hooks that have something to run and were not run on their occasion. */
+export async function dueHooks(run: HookRun): Promise<readonly HookName[]> {
+  const markers = await run.markers.read();
+  return hookNames.filter(
+    (hook) =>
+      (run.plan.get(hook)?.length ?? 0) > 0 &&
+      markers.get(hook)?.occasion !== run.occasions[occasionOf(hook)],
+  );
+}
+
+/** What a hook of these occasions left behind, for the person. */
+export function failedBefore(
+  { kind, occasions }: Pick<HookRun, 'kind' | 'occasions'>,
+  markers: ReadonlyMap<HookName, HookMarker>,
+): SwitchyardError | undefined {
+  for (const [hook, { occasion, failed }] of markers) {
+    if (failed && occasion === occasions[occasionOf(hook)]) return hookFailure(kind, failed.what, failed.why);
   }
   return undefined;
 }
@@ -102,6 +125,7 @@ async function runStep(
   const onAbort = (): void => process.dispose();
   signal.addEventListener('abort', onAbort, { once: true });
   try {
+    signal.throwIfAborted();
     let output = '';
     const onLine = (line: string): void => {
       progress.line(prefix + line);

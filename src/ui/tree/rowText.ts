@@ -115,7 +115,7 @@ function environmentParts(snapshot: Snapshot, figures: Figures): string[] {
       ];
     case 'running':
       return [
-        step ?? l10n.t('running'),
+        step ?? status.activity ?? l10n.t('running'),
         ...(starts.last ? [figures.started(starts.last.durationMs)] : []),
         ...(usage?.cpuPercent === undefined ? [] : [figures.cpu(usage.cpuPercent)]),
         ...(usage?.memoryBytes === undefined ? [] : [figures.memory(usage.memoryBytes)]),

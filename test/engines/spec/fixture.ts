@@ -20,9 +20,11 @@ export interface SpecFixture {
   readonly restart?: boolean;
   /**
    * Variables that are not compared in a terminal, because `devcontainer exec` (unlike `up`) does not
-   * substitute everything.
+   * substitute everything; or everything, where the terminal is not what the fixture is about.
    */
-  readonly notInTerminal?: readonly string[];
+  readonly notInTerminal?: readonly string[] | 'everything';
+  /** A hook failed before the restart, which the CLI forgets and we go on telling. */
+  readonly staysMarked?: boolean;
   /** Texts that must be found in what the two are compared by, so that two empty ones are not equal. */
   readonly shows: readonly string[];
   /** Runs with every `npm test`, and not only with `npm run test:spec`. */

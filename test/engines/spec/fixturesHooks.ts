@@ -102,6 +102,7 @@ export const hookFixtures: readonly SpecFixture[] = [
   {
     name: 'a failing hook runs no second time',
     config: { ...every, postCreateCommand: `${note('fails')}; exit 3`, postAttachCommand: '' },
+    staysMarked: true,
     restart: true,
     shows: ['fails'],
   },

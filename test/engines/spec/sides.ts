@@ -31,9 +31,9 @@ export async function both(fixture: SpecFixture): Promise<{ theirs: Snapshot; ou
     const project = projectIn(home, fixture);
     if (fixture.metadata !== undefined) await buildLabelled(home, imageOf(project), fixture.metadata);
     await write(project, fixture);
-    const theirs = without(await openTheirs(project, fixture), fixture.notInTerminal ?? []);
+    const theirs = without(await openTheirs(project, fixture), fixture);
     await write(project, fixture);
-    const ours = without(await openOurs(project, fixture), fixture.notInTerminal ?? []);
+    const ours = without(await openOurs(project, fixture), fixture);
     if (fixture.metadata !== undefined) await exec('docker', ['rmi', imageOf(project)]);
     return { theirs, ours };
   } finally {
@@ -94,9 +94,14 @@ async function openTheirs(project: Project, fixture: SpecFixture): Promise<Snaps
       const { stdout } = await exec(process.execPath, args, { env: { ...process.env, ...fixture.env } });
       return { code: 0, stdout };
     } catch (error) {
-      const { code, stdout } = error as { code?: unknown; stdout?: string };
+      const {
+        code,
+        stdout = '',
+        stderr = '',
+      } = error as { code?: unknown; stdout?: string; stderr?: string };
       if (typeof code !== 'number') throw error;
-      return { code, stdout: stdout ?? '' };
+      await removeUnfinishedStep(stderr);
+      return { code, stdout };
     }
   };
   try {
@@ -107,7 +112,7 @@ async function openTheirs(project: Project, fixture: SpecFixture): Promise<Snaps
       up = await call('up');
     }
     const outcome = up.code === 0 ? 'ready' : up.stdout.includes('"containerId"') ? 'hook failed' : 'failed';
-    return await look(project, outcome, async () => (await call('exec', 'sh', '-c', probe)).stdout);
+    return await look(project, fixture, outcome, async () => (await call('exec', 'sh', '-c', probe)).stdout);
   } finally {
     await remove(project);
   }
@@ -119,11 +124,13 @@ async function openOurs(project: Project, fixture: SpecFixture): Promise<Snapsho
   try {
     let opened = await environment.open(options);
     if (fixture.restart) {
+      await opened.hooks;
       await environment.stop(options);
       opened = await environment.open(options);
     }
-    const { connection, problem } = opened;
-    return await look(project, problem ? 'hook failed' : 'ready', async () => {
+    const { connection, hooks } = opened;
+    const problem = opened.problem ?? (await hooks);
+    return await look(project, fixture, problem ? 'hook failed' : 'ready', async () => {
       const { stdout } = await run(connection, { argv: ['sh', '-c', probe] }, never);
       return stdout.toString();
     });
@@ -137,23 +144,26 @@ async function openOurs(project: Project, fixture: SpecFixture): Promise<Snapsho
   }
 }
 
-function without(snapshot: Snapshot, names: readonly string[]): Snapshot {
+/** Leaves out what the fixture says is not compared. */
+function without(snapshot: Snapshot, { notInTerminal = [], staysMarked }: SpecFixture): Snapshot {
+  const outcome = staysMarked ? 'not compared' : snapshot.outcome;
   const { terminal } = snapshot;
-  if (!terminal) return snapshot;
-  const env = Object.fromEntries(Object.entries(terminal.env).filter(([name]) => !names.includes(name)));
-  return { ...snapshot, terminal: { ...terminal, env } };
+  if (!terminal || notInTerminal === 'everything') return { ...snapshot, outcome };
+  const env = Object.entries(terminal.env).filter(([name]) => !notInTerminal.includes(name));
+  return { ...snapshot, outcome, terminal: { ...terminal, env: Object.fromEntries(env) } };
 }
 
 async function look(
   project: Project,
+  fixture: SpecFixture,
   outcome: Snapshot['outcome'],
   terminal: () => Promise<string>,
 ): Promise<Snapshot> {
   const container = await inspect(project);
-  if (!container || outcome === 'failed') return { outcome: 'failed' };
+  if (!container?.State.Running || outcome === 'failed') return { outcome: 'failed' };
   const snapshot: Snapshot = {
     outcome,
-    terminal: readTerminal(await terminal()),
+    terminal: fixture.notInTerminal === 'everything' ? undefined : readTerminal(await terminal()),
     out: await filesInside(container.Id),
     workspace: await filesOf(project.folder),
     container: containerOf(container),
@@ -167,6 +177,12 @@ async function inspect(project: Project): Promise<ContainerInspectInfo | undefin
   const [id] = stdout.split('\n');
   if (!id) return undefined;
   return (JSON.parse((await exec('docker', ['inspect', id])).stdout) as ContainerInspectInfo[])[0];
+}
+
+/** Docker's classic builder leaves the container of a step that failed, and the CLI leaves it to it. */
+async function removeUnfinishedStep(log: string): Promise<void> {
+  const last = [...log.matchAll(/---> Running in ([0-9a-f]{12})/g)].at(-1)?.[1];
+  if (last !== undefined) await exec('docker', ['rm', '--force', last]);
 }
 
 /** The container and its volumes: the next side begins with nothing. */

@@ -8,9 +8,9 @@ const exec = promisify(execFile);
 
 /** What an environment is compared by. */
 export interface Snapshot {
-  readonly outcome: 'ready' | 'hook failed' | 'failed';
+  readonly outcome: 'ready' | 'hook failed' | 'failed' | 'not compared';
   /** As what a terminal runs. */
-  readonly terminal?: Terminal;
+  readonly terminal?: Terminal | undefined;
   /** Files below /tmp/out in the container, with their text. */
   readonly out?: Readonly<Record<string, string>>;
   /** Files of the project folder on this computer, with their text. */

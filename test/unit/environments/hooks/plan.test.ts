@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { hookNames, hookPlan, occasionOf, parseHook } from '../../../../src/environments/hooks/plan.ts';
+import {
+  hookNames,
+  hookPlan,
+  occasionOf,
+  parseHook,
+  splitByWaitFor,
+} from '../../../../src/environments/hooks/plan.ts';
 
 describe('parseHook', () => {
   it('hands a text to the shell as it is', () => {
@@ -50,5 +56,21 @@ describe('hookPlan', () => {
 describe('occasionOf', () => {
   it('follows the spec', () => {
     expect(hookNames.map(occasionOf)).toEqual(['create', 'create', 'create', 'start', 'attach']);
+  });
+});
+
+describe('splitByWaitFor', () => {
+  it.each([
+    ['initializeCommand', 0],
+    ['onCreateCommand', 1],
+    ['updateContentCommand', 2],
+    ['postCreateCommand', 3],
+    ['postStartCommand', 4],
+    [undefined, 2],
+    ['nonsense', 2],
+  ])('waits with %s for the first %d', (waitFor, count) => {
+    const { first, later } = splitByWaitFor(waitFor);
+    expect(first).toHaveLength(count);
+    expect([...first, ...later]).toEqual(hookNames);
   });
 });

@@ -108,11 +108,15 @@ describe('runDueHooks', () => {
       postStartCommands: ['echo start >> trace'],
     };
     await runDueHooks(hookRun(merged), silentProgress, signal);
-    const again = await runDueHooks(hookRun(merged, { start: 's2' }), silentProgress, signal);
+    const again = await runDueHooks(hookRun(merged), silentProgress, signal);
     expect(again?.what).toBe('postCreateCommand failed.');
     expect(await trace()).toEqual(['ran']);
+    // As with the CLI, what another start is due for runs then.
+    const started = await runDueHooks(hookRun(merged, { start: 's2' }), silentProgress, signal);
+    expect(started?.what).toBe('postCreateCommand failed.');
+    expect(await trace()).toEqual(['ran', 'start']);
     await runDueHooks(hookRun(merged, { create: 'c2' }), silentProgress, signal);
-    expect(await trace()).toEqual(['ran', 'ran']);
+    expect(await trace()).toEqual(['ran', 'start', 'ran']);
   });
 
   it('kills a hook that is cancelled; it stays due', async () => {
