@@ -2,10 +2,10 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { silentProgress } from '../../src/base/progress.ts';
-import type { Connection } from '../../src/connections/connection.ts';
 import { makeProject, sample, type TestProject } from '../engines/support/containerProject.ts';
 import { never } from '../engines/support/docker.ts';
 import { compare, type BenchOptions, type Row } from './harness.ts';
+import { prompt } from './prompt.ts';
 
 const exec = promisify(execFile);
 const options = { progress: silentProgress, signal: never };
@@ -79,23 +79,6 @@ export async function containerRows(bench: BenchOptions): Promise<readonly Row[]
     await ours.remove();
     await peer.remove();
   }
-}
-
-/** A shell in a terminal, until it shows its prompt. */
-async function prompt(connection: Connection): Promise<void> {
-  const shell = await connection.exec(
-    { argv: ['/bin/bash', '--norc', '-i'], tty: { columns: 80, rows: 24 }, env: { PS1: 'ready> ' } },
-    never,
-  );
-  let seen = '';
-  await new Promise<void>((resolve) => {
-    shell.stdout.on('data', (chunk: Buffer) => {
-      seen += chunk.toString();
-      if (seen.includes('ready> ')) resolve();
-    });
-  });
-  shell.stdin.end('exit\n');
-  await shell.exit;
 }
 
 async function devcontainerUp({ project }: TestProject): Promise<void> {
