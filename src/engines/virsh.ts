@@ -116,6 +116,16 @@ export const virshCommands = {
     virsh(['vol-info', '--bytes', '--pool', pool, '--vol', volume], short, (stdout) =>
       numberOf(/^Allocation:\s+(\d+)/m.exec(stdout)?.[1]),
     ),
+  networkXml: (network: string): Command<string> =>
+    virsh(['net-dumpxml', '--network', network], short, (stdout) => stdout),
+  networkDefine: (xml: string): Command<void> => ({
+    ...virsh(['net-define', '--file', '/dev/stdin'], short, nothing),
+    input: xml,
+  }),
+  networkStart: (network: string): Command<void> =>
+    virsh(['net-start', '--network', network], short, nothing),
+  networkAutostart: (network: string): Command<void> =>
+    virsh(['net-autostart', '--network', network], short, nothing),
   /** Never ends by itself; its lines are events (`parseEvent`). */
   events: (): Command<void> => virsh(['event', '--all', '--loop', '--timestamp'], 2 ** 31 - 1, nothing),
 };
@@ -203,6 +213,11 @@ export function isNoDomain(error: unknown): boolean {
     error instanceof CommandFailed &&
     /failed to get domain|Domain not found|no domain with/i.test(error.stderr)
   );
+}
+
+/** True where a call failed because there is no such network. */
+export function isNoNetwork(error: unknown): boolean {
+  return error instanceof CommandFailed && /failed to get network|Network not found/i.test(error.stderr);
 }
 
 /** A failed call of virsh as an error for a person. */

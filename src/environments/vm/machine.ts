@@ -20,6 +20,7 @@ import {
   type DomainInfo,
   type DomainStats,
 } from '../../engines/virsh.ts';
+import { ensureNetwork } from './network.ts';
 import { vagrantfile, type VagrantfileInput } from './vagrantfile.ts';
 
 /** The name of the one machine in a generated Vagrantfile. */
@@ -105,16 +106,18 @@ export class Machine {
 
   /** Makes the machine and boots it. Where that fails nothing is left but the console log. */
   async create(
-    input: Omit<VagrantfileInput, 'domainPrefix' | 'machine' | 'consoleFile' | 'bootSeconds'>,
+    input: Omit<VagrantfileInput, 'domainPrefix' | 'machine' | 'consoleFile' | 'bootSeconds' | 'network'>,
     progress: Progress,
     signal: AbortSignal,
   ): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
     await rm(this.consoleFile, { force: true });
+    const network = await ensureNetwork(this.#runner, signal);
     await writeFile(
       path.join(this.#folder, 'Vagrantfile'),
       vagrantfile({
         ...input,
+        network,
         domainPrefix: this.#prefix,
         machine: machineName,
         consoleFile: this.consoleFile,

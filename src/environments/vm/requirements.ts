@@ -5,6 +5,7 @@ import { vagrantCommands, vagrantError } from '../../engines/vagrant.ts';
 import { virshCommands, virshError } from '../../engines/virsh.ts';
 import type { Requirement } from '../environment.ts';
 import { chooseAcceleration, probeVirtualisation } from './acceleration.ts';
+import { networkName } from './network.ts';
 
 /** @throws SwitchyardError `vagrant.missing` where there is no Vagrant that runs */
 export async function expectVagrant(runner: Runner, signal: AbortSignal): Promise<void> {
@@ -58,14 +59,12 @@ export async function vmRequirements(runner: Runner, signal: AbortSignal): Promi
         ? { ok: false, detail: l10n.t('libvirt found no QEMU. Install the package qemu-system-x86.') }
         : { ok: true, detail: hypervisor },
     ),
-    ask(l10n.t('Network of the virtual machines'), virshCommands.networks(), virshError, (networks) =>
-      networks.get('default')
-        ? { ok: true, detail: l10n.t('The network "default" is active.') }
-        : {
-            ok: false,
-            detail: l10n.t('The network "default" is not active. Start it: sudo virsh net-start default'),
-          },
-    ),
+    ask(l10n.t('Network of the virtual machines'), virshCommands.networks(), virshError, (networks) => ({
+      ok: true,
+      detail: networks.get(networkName)
+        ? l10n.t('"{0}" is active.', networkName)
+        : l10n.t('"{0}" is made or started with the next virtual machine.', networkName),
+    })),
   ]);
   const { type, reason } = chooseAcceleration('auto', await probeVirtualisation());
   return [

@@ -1,4 +1,5 @@
 import type { Acceleration } from './acceleration.ts';
+import type { MachineNetwork } from './network.ts';
 
 /** What a generated Vagrantfile says. */
 export interface VagrantfileInput {
@@ -11,6 +12,7 @@ export interface VagrantfileInput {
   readonly memoryBytes: number;
   readonly diskBytes: number;
   readonly acceleration: Acceleration['type'];
+  readonly network: MachineNetwork;
   /** Where libvirt writes what the machine prints on its serial console. */
   readonly consoleFile: string;
   /** How long Vagrant waits for SSH at the first boot. */
@@ -54,6 +56,9 @@ ${accelerated ? '' : "    libvirt.cpu_model = 'qemu64'\n"}    libvirt.cpus = ${i
     libvirt.memory = ${Math.ceil(input.memoryBytes / MiB)}
     libvirt.machine_virtual_size = ${Math.ceil(input.diskBytes / GiB)}
     libvirt.suspend_mode = 'managedsave'
+    libvirt.management_network_name = ${rubyString(input.network.name)}
+    libvirt.management_network_address = ${rubyString(input.network.subnet)}
+    libvirt.management_network_keep = true
     libvirt.graphics_type = 'none'
     libvirt.video_type = 'none'
     libvirt.random model: 'random'

@@ -82,6 +82,7 @@ describe('the Vagrantfile', () => {
       memoryBytes: 1.5 * 2 ** 30,
       diskBytes: 8 * 2 ** 30,
       acceleration: 'tcg',
+      network: { name: 'switchyard', subnet: '192.168.243.0/24' },
       consoleFile: '/c',
       bootSeconds: 300,
     });
@@ -90,6 +91,7 @@ describe('the Vagrantfile', () => {
     expect(text).toContain('libvirt.memory = 1536\n');
     expect(text).toContain('libvirt.machine_virtual_size = 8\n');
     expect(text).toContain("libvirt.driver = 'qemu'");
+    expect(text).toContain("libvirt.management_network_address = '192.168.243.0/24'");
     expect(text).toContain("config.vm.synced_folder '.', '/vagrant', disabled: true");
   });
 });
