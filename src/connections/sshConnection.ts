@@ -1,26 +1,15 @@
 import type { Duplex, Readable, Writable } from 'node:stream';
 import * as l10n from '@vscode/l10n';
-import type { Client, ClientChannel, ConnectConfig, ServerHostKeyAlgorithm } from 'ssh2';
+import type { ClientChannel } from 'ssh2';
 import { DisposableStore, toDisposable } from '../base/disposable.ts';
-import { isCancellation, SwitchyardError } from '../base/errors.ts';
+import { SwitchyardError } from '../base/errors.ts';
 import { Emitter, type Event } from '../base/event.ts';
 import type { Connection, ExecRequest, ExitStatus, RemoteProcess, TerminalSize } from './connection.ts';
 import { remoteCommand } from './sshCommand.ts';
-import { hostKeyMismatch, keyBlob, keyType } from './sshHostKey.ts';
+import { hangUp, keepAlive, login, type SshLogin, type SshTarget } from './sshLogin.ts';
 import { markName, newMark, signalProgram } from './sshSignal.ts';
 
-/** Where and as whom to log in, and what to insist on. */
-export interface SshTarget {
-  readonly host: string;
-  readonly port: number;
-  readonly user: string;
-  /** In OpenSSH's or PEM format. */
-  readonly privateKey: string;
-  /** The server's keys, one of which it must show, as lines in OpenSSH's public key format. */
-  readonly hostKeys: readonly string[];
-  /** The account that opens with the same key and may become any other user; else sudo is asked. */
-  readonly admin?: string;
-}
+export type { SshTarget } from './sshLogin.ts';
 
 /** What every program gets unless its request says otherwise. */
 export interface SshDefaults {
@@ -33,11 +22,6 @@ const defaultLoginMs = 20_000;
 /** For a guest known to be slow: software emulation on a busy computer. */
 const slowLoginMs = 60_000;
 const channelMs = 20_000;
-/** How often to ask whether the server is there, and after how many silences it is not. */
-const keepaliveMs = 10_000;
-const keepaliveCount = 3;
-/** How long the server may take to close a connection that we ended, in milliseconds. */
-const hangUpMs = 1_000;
 /** How long a program may take to end by itself when its owner no longer wants it, in milliseconds. */
 const graceMs = 2_000;
 
@@ -62,22 +46,23 @@ export class SshConnection implements Connection {
   readonly user: string;
   readonly #target: SshTarget;
   readonly #defaults: SshDefaults;
-  readonly #client: Client;
+  readonly #login: SshLogin;
   readonly #owned = new DisposableStore();
   readonly #closed = new Emitter<Error | undefined>();
   #isClosed = false;
   #failure: Error | undefined;
-  #admin: Promise<Client> | undefined;
+  #admin: Promise<SshLogin> | undefined;
 
-  constructor(target: SshTarget, defaults: SshDefaults, client: Client) {
+  constructor(target: SshTarget, defaults: SshDefaults, loggedIn: SshLogin) {
     this.#target = target;
     this.#defaults = defaults;
-    this.#client = client;
+    this.#login = loggedIn;
+    const { client } = loggedIn;
     this.user = target.user;
     this.description = `${target.user}@${target.host}`;
     client.on('error', (error) => (this.#failure ??= error));
     client.once('close', () => this.#onClose());
-    this.#owned.add(toDisposable(() => hangUp(client)));
+    this.#owned.add(toDisposable(() => hangUp(loggedIn)));
   }
 
   get isClosed(): boolean {
@@ -119,12 +104,12 @@ export class SshConnection implements Connection {
     };
     const other = request.user !== undefined && request.user !== this.user ? request.user : undefined;
     const { admin } = this.#target;
-    let client = this.#client;
+    let { client } = this.#login;
     let command = remoteCommand(full);
     if (other !== undefined && admin === undefined) {
       command = remoteCommand(full, { by: 'sudo', user: other });
     } else if (other !== undefined) {
-      if (admin !== this.user) client = await this.#adminClient(admin ?? 'root', signal);
+      if (admin !== this.user) ({ client } = await this.#adminLogin(admin ?? 'root', signal));
       if (other !== admin) command = remoteCommand(full, { by: 'setpriv', user: other });
     }
     return this.#open<ClientChannel>(signal, (done) => {
@@ -134,8 +119,18 @@ export class SshConnection implements Connection {
 
   async connectTcp(host: string, port: number, signal: AbortSignal): Promise<Duplex> {
     return this.#open<ClientChannel>(signal, (done) => {
-      this.#client.forwardOut('127.0.0.1', 0, host, port, done);
+      this.#login.client.forwardOut('127.0.0.1', 0, host, port, done);
     });
+  }
+
+  /**
+   * The machine sleeps with its end of the connection, and goes on with it when it wakes: until then nobody
+   * takes its silence for its end.
+   */
+  async setAsleep(asleep: boolean): Promise<void> {
+    keepAlive(this.#login, !asleep);
+    const admin = await this.#admin?.catch(() => undefined);
+    if (admin) keepAlive(admin, !asleep);
   }
 
   /** Closed at once: whoever asks next must not be given a connection that is on its way out. */
@@ -144,12 +139,12 @@ export class SshConnection implements Connection {
   }
 
   /** A second login, made the first time that somebody else than the connection's user is asked for. */
-  async #adminClient(admin: string, signal: AbortSignal): Promise<Client> {
-    const opening = (this.#admin ??= login(this.#target, admin, slowLoginMs, signal).then((client) => {
-      client.on('error', () => undefined);
-      client.once('close', () => (this.#admin = undefined));
-      this.#owned.add(toDisposable(() => hangUp(client)));
-      return client;
+  async #adminLogin(admin: string, signal: AbortSignal): Promise<SshLogin> {
+    const opening = (this.#admin ??= login(this.#target, admin, slowLoginMs, signal).then((opened) => {
+      opened.client.on('error', () => undefined);
+      opened.client.once('close', () => (this.#admin = undefined));
+      this.#owned.add(toDisposable(() => hangUp(opened)));
+      return opened;
     }));
     try {
       return await opening;
@@ -296,84 +291,5 @@ class SshProcess implements RemoteProcess {
       this.#settle();
     }, graceMs);
     void this.exit.then(() => clearTimeout(timer));
-  }
-}
-
-/** Says goodbye, and does not wait long for an answer: the machine may be suspended meanwhile. */
-function hangUp(client: Client): void {
-  client.end();
-  setTimeout(() => client.destroy(), hangUpMs).unref();
-}
-
-/** The algorithms with which a key of this type signs, best first. */
-function signatures(type: string): ServerHostKeyAlgorithm[] {
-  if (type === 'ssh-rsa') return ['rsa-sha2-512', 'rsa-sha2-256'];
-  return [type as ServerHostKeyAlgorithm];
-}
-
-async function login(target: SshTarget, user: string, loginMs: number, signal: AbortSignal): Promise<Client> {
-  signal.throwIfAborted();
-  // Lazily: ssh2 is heavy and a window may never need it.
-  const { default: ssh2 } = await import('ssh2');
-  const known = target.hostKeys.map(keyBlob);
-  let offered: Buffer | undefined;
-  const client = new ssh2.Client();
-  const config: ConnectConfig = {
-    host: target.host,
-    port: target.port,
-    username: user,
-    privateKey: target.privateKey,
-    readyTimeout: loginMs,
-    keepaliveInterval: keepaliveMs,
-    keepaliveCountMax: keepaliveCount,
-    algorithms: {
-      // Only what is known can be checked.
-      serverHostKey: [...new Set(known.flatMap((key) => signatures(keyType(key))))],
-      // AES-GCM first: fastest in OpenSSL, and the ChaCha20 of some editors' crypto is missing.
-      cipher: ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'aes128-ctr', 'aes256-ctr'],
-    },
-    hostVerifier: (key: Buffer) => {
-      offered = key;
-      return known.some((one) => one.equals(key));
-    },
-  };
-  try {
-    await new Promise<void>((resolve, reject) => {
-      const onAbort = (): void => reject(signal.reason as Error);
-      signal.addEventListener('abort', onAbort, { once: true });
-      const end = (act: () => void) => (): void => {
-        signal.removeEventListener('abort', onAbort);
-        act();
-      };
-      client.once('ready', end(resolve));
-      client.on('error', (error) => end(() => reject(error))());
-      client.once(
-        'close',
-        end(() => reject(new Error('The server closed the connection.'))),
-      );
-      client.connect(config);
-    });
-    client.removeAllListeners();
-    client.setNoDelay(true);
-    return client;
-  } catch (error) {
-    client.removeAllListeners();
-    // What it says after its end concerns nobody.
-    client.on('error', () => undefined);
-    client.destroy();
-    signal.throwIfAborted();
-    if (isCancellation(error)) throw error;
-    const shown = offered;
-    if (shown && !known.some((one) => one.equals(shown))) {
-      throw hostKeyMismatch({ host: target.host, known, offered: shown });
-    }
-    throw new SwitchyardError({
-      code: 'ssh.failed',
-      what: l10n.t('There is no SSH connection to {0}@{1}.', user, target.host),
-      why: error instanceof Error ? error.message : String(error),
-      next: l10n.t('Restart the virtual machine, or rebuild it if that does not help.'),
-      remedies: [{ do: 'retry' }, { do: 'rebuild', kind: 'vm' }, { do: 'showLog' }],
-      cause: error,
-    });
   }
 }

@@ -33,13 +33,14 @@ export function healthOf(parts: {
   const engine = session?.engine;
   const halt = haltOf(session);
   return {
-    state: session
-      ? stateOf(session, halt)
-      : parts.problem
-        ? 'failed'
-        : parts.isWorking
-          ? 'syncing'
-          : 'detached',
+    state:
+      session && !session.isHeld
+        ? stateOf(session, halt)
+        : parts.problem
+          ? 'failed'
+          : parts.isWorking
+            ? 'syncing'
+            : 'detached',
     inSyncSince: session?.inSyncSince,
     pending: session?.pending ?? 0,
     ...parts.rate,

@@ -101,6 +101,13 @@ export interface LiveSync extends WorkspaceCarrier {
   attach(request: CarryRequest, progress: Progress, signal: AbortSignal): Promise<CarryReport>;
   /** Sends the last changes, until the signal fires, and ends the session. What is left goes next time. */
   detach(signal: AbortSignal): Promise<void>;
+  /**
+   * Sends the last changes, until the signal fires, and then asks the guest for nothing while its machine
+   * sleeps; the session stays. `attach` with the same connection, `carry` and `letGo` end it.
+   */
+  hold(signal: AbortSignal): Promise<void>;
+  /** The guest answers again after `hold`. */
+  letGo(): void;
   /** Resolves when everything changed so far is on both sides; false where something is held or paused. */
   flush(signal: AbortSignal): Promise<boolean>;
   /** Looks at both sides whole. For a window that gets the focus, and after an editor let go of a file. */

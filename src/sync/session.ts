@@ -48,6 +48,7 @@ export class Session implements Disposable {
   #running = false;
   #live = false;
   #paused = false;
+  #held = false;
   #emptied: SideName | undefined;
   #polling: Record<SideName, boolean> = { host: false, guest: false };
   #lastScan: Date | undefined;
@@ -76,6 +77,11 @@ export class Session implements Disposable {
 
   get isPaused(): boolean {
     return this.#paused;
+  }
+
+  /** True while the guest cannot answer, because its machine is suspended. */
+  get isHeld(): boolean {
+    return this.#held;
   }
 
   /** True while something is brought across. */
@@ -116,6 +122,7 @@ export class Session implements Disposable {
 
   /** Looks at both sides whole and brings them together, in its turn. @throws Emptied */
   async everything(signal: AbortSignal): Promise<StepReport> {
+    if (this.#held) throw new Error('The machine is suspended.');
     return this.#inTurn(async () => {
       this.#dirty = { host: new Set(), guest: new Set() };
       this.#forced = new Set();
@@ -162,6 +169,20 @@ export class Session implements Disposable {
     this.#wake();
   }
 
+  /** Asks the guest for nothing more, in its turn; what changes meanwhile is remembered. */
+  async hold(): Promise<void> {
+    this.#held = true;
+    await this.#inTurn(() => Promise.resolve());
+    this.#changed.fire();
+  }
+
+  /** The guest answers again. */
+  letGo(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    this.rescan();
+  }
+
   pause(): void {
     this.#paused = true;
     this.#changed.fire();
@@ -185,7 +206,7 @@ export class Session implements Disposable {
   /** Makes good for ever what both sides acknowledged. */
   async settle(signal: AbortSignal): Promise<void> {
     const pending = this.baseline.pending();
-    if (pending.size === 0) return;
+    if (pending.size === 0 || this.#held) return;
     const { host, guest } = this.#parts.sides;
     await Promise.all([host.settle(signal), guest.settle(signal)]);
     await this.baseline.commit(pending);
@@ -220,7 +241,7 @@ export class Session implements Disposable {
   }
 
   #hasWork(): boolean {
-    if (!this.#live || this.#paused || this.#emptied) return false;
+    if (!this.#live || this.#paused || this.#held || this.#emptied) return false;
     const { host, guest } = this.#dirty;
     return this.#scanWanted || host.size + guest.size + this.#forced.size + this.#verifying.length > 0;
   }

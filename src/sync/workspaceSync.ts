@@ -59,7 +59,10 @@ export class WorkspaceSync implements LiveSync {
   }
 
   async carry(request: CarryRequest, progress: Progress, signal: AbortSignal): Promise<CarryReport> {
-    if (this.#attached) return this.#everything(this.#attached.session, request, progress, signal);
+    if (this.#attached) {
+      this.#attached.session.letGo();
+      return this.#everything(this.#attached.session, request, progress, signal);
+    }
     return this.#guarded(request, async () => {
       const lock = await this.#turn(signal);
       if (!lock) return nothingDone;
@@ -104,6 +107,22 @@ export class WorkspaceSync implements LiveSync {
     } finally {
       await this.#end(attached);
     }
+  }
+
+  async hold(signal: AbortSignal): Promise<void> {
+    const session = this.#attached?.session;
+    if (!session || session.isHeld) return;
+    try {
+      if (!session.isPaused && !session.emptied) await session.everything(signal);
+      await session.settle(withDeadline(signal, settleMs));
+    } catch (error) {
+      this.#options.log.info(`Sync: not everything went across before the machine sleeps: ${String(error)}`);
+    }
+    await session.hold();
+  }
+
+  letGo(): void {
+    this.#attached?.session.letGo();
   }
 
   async flush(signal: AbortSignal): Promise<boolean> {

@@ -215,11 +215,25 @@ describe('a project in its VM', () => {
     async () => {
       const before = await vm.connect(never);
       await output(before, ['sh', '-c', 'nohup sleep 100000 > /dev/null 2>&1 & echo $! > ~/pid']);
+      const shell = await before.exec(
+        { argv: ['sh', '-c', 'while read -r line; do echo "<$line>"; done'] },
+        never,
+      );
+      const heard = new Promise<string>((resolve) =>
+        shell.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString())),
+      );
+      shell.stderr.resume();
       await vm.suspend(options());
       expect(vm.status.state).toBe('suspended');
-      expect(before.isClosed).toBe(true);
+      await writeFile(path.join(project.folder, 'asleep.txt'), 'written while it slept\n');
       const { start, connection } = await vm.open(options());
       expect(start?.how).toBe('resume');
+      // The login, the programs and the sync go on where they were.
+      expect(connection).toBe(before);
+      shell.stdin.write('still there\n');
+      expect(await heard).toBe('<still there>\n');
+      shell.dispose();
+      expect(await output(connection, ['cat', 'asleep.txt'])).toBe('written while it slept');
       await output(connection, ['sh', '-c', 'kill -0 $(cat ~/pid)']);
       const clock = Number(await output(connection, ['date', '+%s']));
       expect(Math.abs(clock - Date.now() / 1000)).toBeLessThan(30);

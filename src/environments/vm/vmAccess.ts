@@ -1,11 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import * as l10n from '@vscode/l10n';
+import { withDeadline } from '../../base/abort.ts';
 import { SwitchyardError } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+
 import type { SshConnection } from '../../connections/sshConnection.ts';
 import type { Box, BoxStore } from './image/boxStore.ts';
+import { setGuestClock } from './guestClock.ts';
 import type { Machine } from './machine.ts';
 import type { MachineRecord, RecordFile } from './record.ts';
 import { waitForSsh } from './waitForSsh.ts';
+
+/** How long the old connection to a machine that woke may take to answer, in milliseconds. */
+const answerMs = 8_000;
 
 /** The one SSH connection to a machine, which all who work in it share. */
 export class VmAccess {
@@ -14,7 +21,9 @@ export class VmAccess {
   readonly #boxes: BoxStore;
   readonly #bootMs: number;
   readonly #onDisconnected: () => void;
+  readonly #log: Logger;
   #connection: SshConnection | undefined;
+  #isAsleep = false;
 
   constructor(parts: {
     machine: Machine;
@@ -24,17 +33,46 @@ export class VmAccess {
     bootMs: number;
     /** Called when the connection ended, whoever ended it. */
     onDisconnected: () => void;
+    log: Logger;
   }) {
     this.#machine = parts.machine;
     this.#record = parts.record;
     this.#boxes = parts.boxes;
     this.#bootMs = parts.bootMs;
     this.#onDisconnected = parts.onDisconnected;
+    this.#log = parts.log;
   }
 
-  /** The connection, while it lives. */
+  /** The connection, while it lives and the machine does not sleep. */
   get connection(): SshConnection | undefined {
-    return this.#connection?.isClosed === false ? this.#connection : undefined;
+    return this.#connection?.isClosed === false && !this.#isAsleep ? this.#connection : undefined;
+  }
+
+  /**
+   * Keeps the connection over the machine's sleep: its end of it sleeps in the machine's memory, so shells and
+   * logins go on where they were. Only another address or a machine that booted anew ends it.
+   */
+  async setAsleep(asleep: boolean): Promise<void> {
+    if (this.#isAsleep === asleep) return;
+    this.#isAsleep = asleep;
+    await this.#connection?.setAsleep(asleep);
+  }
+
+  /** The connection of a machine that woke, its clock set, if it answers; else it is let go. */
+  async wake(signal: AbortSignal): Promise<SshConnection | undefined> {
+    if (!this.#isAsleep) return undefined;
+    await this.setAsleep(false);
+    const { connection } = this;
+    if (!connection) return undefined;
+    try {
+      await setGuestClock(connection, withDeadline(signal, answerMs));
+      return connection;
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#log.info(`The connection did not outlive the machine's sleep: ${String(error)}`);
+      this.disconnect();
+      return undefined;
+    }
   }
 
   async connect(record: MachineRecord, signal: AbortSignal): Promise<SshConnection> {
@@ -67,6 +105,7 @@ export class VmAccess {
   }
 
   disconnect(): void {
+    this.#isAsleep = false;
     this.#connection?.dispose();
     this.#connection = undefined;
   }

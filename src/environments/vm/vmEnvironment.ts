@@ -66,8 +66,9 @@ export class VmEnvironment implements Environment {
   async refresh(signal: AbortSignal): Promise<EnvironmentStatus> {
     try {
       const [info, record] = await Promise.all([this.#guest.machine.info(signal), this.#guest.record.read()]);
-      if (info?.state !== 'running') this.#guest.disconnect();
-      const state = this.#busy ?? stateOf(info);
+      const found = stateOf(info);
+      if (!this.#busy) await this.#guest.noteState(found);
+      const state = this.#busy ?? found;
       const startedAt =
         state === 'running' && record?.run && record.run.id === info?.run
           ? new Date(record.run.startedAt)
@@ -129,9 +130,7 @@ export class VmEnvironment implements Environment {
       const info = await this.#guest.machine.info(signal);
       if (!info || stateOf(info) !== 'running') return;
       options.progress.step(l10n.t('Suspending the virtual machine'));
-      await this.#guest.endSync(signal);
-      this.#guest.disconnect();
-      await this.#guest.machine.suspend(signal);
+      await this.#guest.suspend(signal);
     });
   }
 

@@ -15,7 +15,7 @@ import type { DevcontainerCli } from '../../engines/devcontainerCli.ts';
 import type { DockerEngine } from '../../engines/docker.ts';
 import type { CarryReport } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
-import type { OpenResult } from '../environment.ts';
+import type { EnvironmentState, OpenResult } from '../environment.ts';
 import { FileHookMarkers } from '../hooks/markers.ts';
 import { stateOf } from './domainState.ts';
 import { setGuestClock } from './guestClock.ts';
@@ -82,6 +82,7 @@ export class VmGuest {
       boxes: services.boxes,
       bootMs: services.timeouts.bootMs,
       onDisconnected: events.onDisconnected,
+      log: services.log,
     });
   }
 
@@ -131,6 +132,7 @@ export class VmGuest {
       state === 'suspended' ? l10n.t('Waking the virtual machine') : l10n.t('Starting the virtual machine'),
     );
     await this.#hooks.initialize(record.merged, progress, signal);
+    if (state !== 'suspended') this.disconnect();
     await this.machine.start(info, signal);
     const how = state === 'suspended' ? 'resume' : 'start';
     return this.#enter(settings, record, { how, warmCache: true }, progress, signal);
@@ -228,7 +230,7 @@ export class VmGuest {
     progress: Progress,
     signal: AbortSignal,
   ): Promise<OpenResult> {
-    const known = this.connection;
+    const known = start?.how === 'resume' ? await this.#access.wake(signal) : this.connection;
     if (!known) progress.step(l10n.t('Connecting'));
     let record = before;
     const connection = known ?? (await this.connect(record, signal));
@@ -239,7 +241,7 @@ export class VmGuest {
         record = { ...record, run: { id: info.run, startedAt: new Date().toISOString() } };
         await this.record.write(record);
       }
-      if (start.how === 'resume') await setGuestClock(connection, signal);
+      if (start.how === 'resume' && !known) await setGuestClock(connection, signal);
     }
     const carried = await this.carry(settings, record, connection, progress, signal);
     const problem = await this.#hooks.runDue(connection, record, start, progress, signal);
@@ -301,6 +303,31 @@ export class VmGuest {
       next: l10n.t('Open it again.'),
       remedies: [{ do: 'retry' }],
     });
+  }
+
+  /** Saves the machine's memory; the connection and the sync hold still until it wakes. */
+  async suspend(signal: AbortSignal): Promise<void> {
+    await this.sync.hold(withDeadline(signal, lastChangesMs));
+    await this.#access.setAsleep(true);
+    try {
+      await this.machine.suspend(signal);
+    } catch (error) {
+      await this.#goOn();
+      throw error;
+    }
+  }
+
+  /** What libvirt says became of it, while nothing of this window is under way. */
+  async noteState(state: EnvironmentState): Promise<void> {
+    // A machine that sleeps has its end of the connection with it.
+    if (state !== 'running' && state !== 'suspended') this.disconnect();
+    if (state === 'running') await this.#goOn();
+  }
+
+  /** The machine does not sleep (any more). */
+  async #goOn(): Promise<void> {
+    await this.#access.setAsleep(false);
+    this.sync.letGo();
   }
 
   /** Sends the last changes while the machine still runs, for a bounded time; the rest goes next time. */
