@@ -125,16 +125,42 @@ export class Machine {
       }),
     );
     const what = l10n.t('The virtual machine could not be made.');
+    const deaf = new AbortController();
+    const over = new AbortController();
+    const bounded = AbortSignal.any([signal, deaf.signal]);
+    const watching = this.#watchForAddress(deaf, AbortSignal.any([bounded, over.signal]));
     try {
-      await this.#vagrant(vagrantCommands.up(this.#place, machineName, 'libvirt'), what, progress, signal);
+      await this.#vagrant(vagrantCommands.up(this.#place, machineName, 'libvirt'), what, progress, bounded);
     } catch (error) {
       const console = await this.console();
       await this.destroy(silentProgress, AbortSignal.timeout(180_000));
       signal.throwIfAborted();
-      throw bootFailure(error, console);
+      throw deaf.signal.aborted ? noAnswer('address', console, error) : bootFailure(error, console);
+    } finally {
+      over.abort();
+      await watching;
     }
     // Without it libvirt's memory figures stand still.
     await this.#virsh(virshCommands.reportMemory(this.domain, 2), signal);
+  }
+
+  /** Gives up on a machine that runs and asks for no address; Vagrant itself would wait for ten minutes. */
+  async #watchForAddress(giveUp: AbortController, signal: AbortSignal): Promise<void> {
+    let runsSince: number | undefined;
+    const look = async (): Promise<true | undefined> => {
+      const info = await this.info(signal);
+      if (info?.state !== 'running') return undefined;
+      runsSince ??= performance.now();
+      if ((await this.address(signal)) !== undefined) return true;
+      if (performance.now() - runsSince > this.#timeouts.bootMs) giveUp.abort();
+      return undefined;
+    };
+    try {
+      await pollUntil(look, { everyMs: 2_000, timeoutMs: Infinity, signal });
+    } catch (error) {
+      // Only Vagrant's own end says how it went.
+      if (!signal.aborted) this.#log.warn(`The machine's address: ${String(error)}`);
+    }
   }
 
   /** Starts it from a halt, or with its memory where that was saved. */
