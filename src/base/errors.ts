@@ -45,6 +45,7 @@ export type ErrorCode =
   | 'vm.noSsh'
   | 'ssh.hostKey'
   | 'ssh.failed'
+  | 'ssh.config'
   | 'disk.full'
   | 'environment.gone'
   | 'environment.busy'

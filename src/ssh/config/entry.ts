@@ -1,0 +1,142 @@
+import type { GuestKind } from '../../base/kinds.ts';
+import { quoteAll } from '../../base/shell.ts';
+
+/** An environment as an SSH host. */
+export interface SshEntry {
+  readonly version: 1;
+  readonly alias: string;
+  readonly projectId: string;
+  /** For people: the project's name and its folder on this computer. */
+  readonly projectName: string;
+  readonly projectFolder: string;
+  readonly kind: GuestKind;
+  readonly user: string;
+  /** The server's keys as lines in OpenSSH's public key format. */
+  readonly hostKeys: readonly string[];
+  /** Absolute path of the workspace inside. */
+  readonly workspaceFolder: string;
+  readonly way: SshWay;
+}
+
+/** How a client gets there. */
+export type SshWay =
+  | {
+      readonly by: 'proxy';
+      /** The program and its arguments that are the server, and what is set for it. */
+      readonly argv: readonly string[];
+      readonly env: Readonly<Record<string, string>>;
+    }
+  | {
+      readonly by: 'tcp';
+      readonly host: string;
+      readonly port: number;
+      /** Absolute path of the private key. */
+      readonly identityFile: string;
+    };
+
+/**
+ * The alias of a project's environment. Lower case only: editors lower-case the authority of a remote
+ * address, and an alias that was not would never be found.
+ * @param mark tells two projects of the same name apart
+ */
+export function aliasOf(projectName: string, kind: GuestKind, mark?: string): string {
+  const name = projectName
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/\p{M}/gu, '')
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 40)
+    .replace(/-+$/, '');
+  return ['switchyard', name || 'project', ...(mark === undefined ? [] : [mark]), kind].join('-');
+}
+
+/**
+ * The text of our own configuration file.
+ * @param knownHosts absolute path of our own file of host keys
+ * @throws RangeError where a value cannot stand in such a file
+ */
+export function renderConfig(entries: readonly SshEntry[], knownHosts: string): string {
+  const blocks = entries.map((entry) => renderEntry(entry, knownHosts));
+  return ['# Written by Switchyard, which writes it anew: what is changed here is lost.\n', ...blocks].join(
+    '\n',
+  );
+}
+
+/** The text of our own file of host keys. */
+export function renderKnownHosts(entries: readonly SshEntry[]): string {
+  return entries
+    .flatMap(({ alias, hostKeys }) =>
+      hostKeys.map((line) => {
+        const [type, key] = line.trim().split(/\s+/);
+        return `${alias} ${type} ${key}\n`;
+      }),
+    )
+    .join('');
+}
+
+function renderEntry(entry: SshEntry, knownHosts: string): string {
+  const { alias, kind, way } = entry;
+  const reach: readonly string[] =
+    way.by === 'proxy'
+      ? [
+          `ProxyCommand ${proxyCommand(way)}`,
+          // The server asks for nothing, and no key needs to be offered to it.
+          'PreferredAuthentications none',
+        ]
+      : [
+          `HostName ${word(way.host)}`,
+          `Port ${way.port}`,
+          `IdentityFile ${word(percent(way.identityFile))}`,
+          'IdentitiesOnly yes',
+          'PreferredAuthentications publickey',
+        ];
+  const lines = [
+    `# ${kind === 'vm' ? 'VM' : 'Container'} of ${oneLine(entry.projectName)} in ${oneLine(entry.projectFolder)}`,
+    `Host ${alias}`,
+    ...[
+      `User ${word(entry.user)}`,
+      ...reach,
+      `HostKeyAlias ${alias}`,
+      `UserKnownHostsFile ${word(percent(knownHosts))}`,
+      'GlobalKnownHostsFile /dev/null',
+      'StrictHostKeyChecking yes',
+      'UpdateHostKeys no',
+    ].map((line) => `  ${line}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** ssh hands it to the user's shell, after replacing what follows a percent sign. */
+function proxyCommand({ argv, env }: Extract<SshWay, { by: 'proxy' }>): string {
+  const assignments = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  const words = assignments.length > 0 ? ['env', ...assignments, ...argv] : argv;
+  for (const each of words) refuseControl(each);
+  return percent(quoteAll(words));
+}
+
+/** A value in quotes; OpenSSH has had no way to write a quote in one for most of its life. */
+function word(value: string): string {
+  refuseControl(value);
+  if (value.includes('"')) throw new RangeError(`A quote cannot stand in an SSH configuration: ${value}`);
+  return /^[A-Za-z0-9_./:%@+-]+$/.test(value) ? value : `"${value}"`;
+}
+
+/** A percent sign begins a token: see TOKENS in ssh_config(5). */
+function percent(value: string): string {
+  return value.replaceAll('%', '%%');
+}
+
+function refuseControl(value: string): void {
+  // eslint-disable-next-line no-control-regex -- a line break would begin an option of its own
+  if (/[\x00-\x1f\x7f]/.test(value)) {
+    throw new RangeError(
+      `A control character cannot stand in an SSH configuration: ${JSON.stringify(value)}`,
+    );
+  }
+}
+
+function oneLine(text: string): string {
+  // eslint-disable-next-line no-control-regex -- a line break would end the comment
+  return text.replace(/[\x00-\x1f\x7f]+/g, ' ');
+}
