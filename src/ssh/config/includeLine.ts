@@ -10,7 +10,7 @@ export function withInclude(content: Buffer): Buffer | undefined {
   // Latin-1 gives every byte a character of its own and back again.
   const text = content.toString('latin1');
   if (beforeBlocks(text).some((line) => isOurs(line))) return undefined;
-  const end = /\r\n/.test(text) && !/[^\r]\n/.test(text) ? '\r\n' : '\n';
+  const end = text.includes('\r\n') && !/[^\r]\n/.test(text) ? '\r\n' : '\n';
   return Buffer.from(`${includeLine}${end}${text}`, 'latin1');
 }
 

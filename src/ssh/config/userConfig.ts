@@ -66,7 +66,8 @@ export class UserSshConfig {
       file = await realpath(this.file);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      if (await isThere(this.file)) throw new Error(l10n.t('It is a link to a file that is not there.'));
+      if (await isThere(this.file))
+        throw new Error(l10n.t('It is a link to a file that is not there.'), { cause: error });
       return undefined;
     }
     const info = await stat(file);
