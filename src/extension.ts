@@ -1,3 +1,4 @@
+import { homedir } from 'node:os';
 import path from 'node:path';
 import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
@@ -13,6 +14,8 @@ import { VmProvider } from './environments/vm/vmProvider.ts';
 import type { Project } from './config/project.ts';
 import type { SwitchyardSettings } from './config/settings.ts';
 import { canWriteUnderEditors } from './ui/dirtyEditors.ts';
+import { SshBook } from './ssh/config/sshBook.ts';
+import { Doors } from './ssh/doors.ts';
 import { WorkspaceSync } from './sync/workspaceSync.ts';
 import { readEngineSettings } from './ui/engineSettings.ts';
 import { startUi, type Ui } from './ui/start.ts';
@@ -88,7 +91,12 @@ export function activate(context: vscode.ExtensionContext): void {
     ['container', container],
     ['vm', vm],
   ]);
-  const ui = startUi({ providers, storage, state: context.workspaceState, log });
+  const doors = new Doors(new SshBook(path.join(homedir(), '.ssh'), log), {
+    node: process.execPath,
+    script: context.asAbsolutePath(path.join('dist', 'ssh', 'proxy.cjs')),
+    env: { ELECTRON_RUN_AS_NODE: '1' },
+  });
+  const ui = startUi({ providers, doors, storage, state: context.workspaceState, log });
   running = ui;
   const parts = new DisposableStore();
   for (const part of [log, runner, container, vm, ui]) parts.add(part);

@@ -85,6 +85,37 @@ export interface Usage {
   readonly diskBaseBytes: number | undefined;
 }
 
+/** How other programs of this computer get into a running environment. */
+export type EnvironmentAccess = {
+  /** Who they are inside. */
+  readonly user: string;
+  /** Absolute path of the workspace inside. */
+  readonly workspaceFolder: string;
+} & (
+  | {
+      /** Through the engine, by its own means. */
+      readonly by: 'engine';
+      /** As the docker command line writes addresses. */
+      readonly engine: string;
+      readonly tlsFolder: string | undefined;
+      readonly containerId: string;
+      readonly containerName: string;
+      /** `name=value` labels that find it again after it was made anew. */
+      readonly labels: readonly string[];
+      readonly env: Readonly<Record<string, string>>;
+    }
+  | {
+      /** Through an SSH server of its own. */
+      readonly by: 'ssh';
+      readonly host: string;
+      readonly port: number;
+      /** Absolute path of the private key. */
+      readonly identityFile: string;
+      /** As lines in OpenSSH's public key format. */
+      readonly hostKeys: readonly string[];
+    }
+);
+
 /** What `open` did to make the environment ready. */
 export interface OpenResult {
   readonly connection: Connection;
@@ -130,6 +161,11 @@ export interface Environment extends Disposable {
   open(options: OperationOptions): Promise<OpenResult>;
   /** The living connection to a running environment, opened if need be. */
   connect(signal: AbortSignal): Promise<Connection>;
+  /**
+   * How SSH clients and other programs get in; not there where the kind has no such way.
+   * @throws SwitchyardError `environment.gone` where it does not run
+   */
+  access?(signal: AbortSignal): Promise<EnvironmentAccess>;
   /** Brings the workspace of both sides together now; undefined where it is mounted. */
   syncNow(options: OperationOptions): Promise<CarryReport | undefined>;
   stop(options: OperationOptions): Promise<void>;

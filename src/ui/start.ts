@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import type { GuestKind } from '../base/kinds.ts';
 import type { EnvironmentProvider } from '../environments/environment.ts';
+import type { Doors } from '../ssh/doors.ts';
 import { tellCarryReports } from './carryReports.ts';
 import { tellHookFailures } from './hookReports.ts';
 import { configCommands } from './commands/configCommands.ts';
@@ -10,6 +11,7 @@ import { lifecycleCommands } from './commands/lifecycleCommands.ts';
 import { registerCommands } from './commands/register.ts';
 import type { CommandServices } from './commands/services.ts';
 import { syncCommands } from './commands/syncCommands.ts';
+import { sshCommands } from './commands/sshCommands.ts';
 import { switchCommands } from './commands/switchCommands.ts';
 import { toolCommands } from './commands/toolCommands.ts';
 import { workCommands } from './commands/workCommands.ts';
@@ -40,11 +42,12 @@ export interface Ui extends Disposable {
  */
 export function startUi(parts: {
   providers: ReadonlyMap<GuestKind, EnvironmentProvider>;
+  doors: Doors;
   storage: string;
   state: vscode.Memento;
   log: vscode.LogOutputChannel;
 }): Ui {
-  const { providers, storage, state, log } = parts;
+  const { providers, doors, storage, state, log } = parts;
   const ui = new DisposableStore();
   const memory = new ProjectMemory(state);
   const projects = ui.add(new WindowProjects(projectFactory({ providers, memory, storage, log }), log));
@@ -67,6 +70,7 @@ export function startUi(parts: {
         syncCommands(services),
         configCommands(services, memory),
         toolCommands(services),
+        sshCommands(services, doors),
       ],
       errors,
     ),

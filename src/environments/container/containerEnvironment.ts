@@ -14,6 +14,7 @@ import type { LiveSync } from '../../sync/liveSync.ts';
 import { SyncLock } from '../../sync/lock.ts';
 import type {
   Environment,
+  EnvironmentAccess,
   EnvironmentDetails,
   EnvironmentState,
   EnvironmentStatus,
@@ -27,8 +28,8 @@ import type { ContainerControl } from './control.ts';
 import { noConfig, type ContainerCreator } from './creation.ts';
 import { detailsOf, type EngineInfo } from './details.ts';
 import { imageCreatedAt, removeBuiltImages, removeReplacedImage } from './images.ts';
-import { findContainer, stateOf } from './lookup.ts';
-import { RecordStore, type ContainerRecord } from './record.ts';
+import { findContainer, labelsOf, stateOf } from './lookup.ts';
+import { environmentOf, RecordStore, type ContainerRecord } from './record.ts';
 import { ContainerSampler } from './sampler.ts';
 import { ContainerSession, type SessionParts } from './session.ts';
 
@@ -103,20 +104,31 @@ export class ContainerEnvironment implements Environment {
   }
 
   async connect(signal: AbortSignal): Promise<Connection> {
-    const container = await this.#look(signal);
-    const record = container && (await this.#records.read(container.Id));
-    if (container?.State.Status !== 'running' || !record) throw notRunning(this.project);
+    const { record } = await this.#running(signal);
     return this.#session.connect(record);
+  }
+
+  async access(signal: AbortSignal): Promise<EnvironmentAccess> {
+    const { container, record } = await this.#running(signal);
+    const { host, tlsFolder } = await this.#parts.engine.endpoint();
+    return {
+      by: 'engine',
+      engine: host,
+      tlsFolder,
+      containerId: container.Id,
+      containerName: container.Name.replace(/^\//, ''),
+      labels: labelsOf(this.project),
+      user: record.remoteUser,
+      env: environmentOf(record),
+      workspaceFolder: record.workspaceFolder,
+    };
   }
 
   async syncNow(options: OperationOptions): Promise<CarryReport | undefined> {
     return this.#operate(l10n.t('The workspace could not be synced.'), options, async (inner) => {
       const settings = await this.#settings();
       if (settings.container.workspace === 'mount') return undefined;
-      const container = await this.#look(inner.signal);
-      const record = container && (await this.#records.read(container.Id));
-      if (container?.State.Status !== 'running' || !record) throw notRunning(this.project);
-      return this.#session.carry(record, settings, inner);
+      return this.#session.carry((await this.#running(inner.signal)).record, settings, inner);
     });
   }
 
@@ -318,6 +330,14 @@ export class ContainerEnvironment implements Environment {
       await this.#session.detach(options.signal);
       await work(container);
     });
+  }
+
+  /** @throws SwitchyardError `environment.gone` */
+  async #running(signal: AbortSignal): Promise<{ container: ContainerInspectInfo; record: ContainerRecord }> {
+    const container = await this.#look(signal);
+    const record = container && (await this.#records.read(container.Id));
+    if (container?.State.Status !== 'running' || !record) throw notRunning(this.project);
+    return { container, record };
   }
 
   async #settings(): Promise<SwitchyardSettings> {

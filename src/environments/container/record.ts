@@ -22,6 +22,14 @@ export interface ContainerRecord {
   readonly access: WorkspaceAccess | undefined;
 }
 
+/** What programs of the remote user get on top of the container's own environment. */
+export function environmentOf({ userEnv, merged }: ContainerRecord): Readonly<Record<string, string>> {
+  const remoteEnv = Object.entries(merged.remoteEnv ?? {}).filter(
+    (entry): entry is [string, string] => entry[1] !== null,
+  );
+  return { ...userEnv, ...Object.fromEntries(remoteEnv) };
+}
+
 interface Content {
   /** Set before the container is made; where it is found later, what was made was never finished. */
   readonly creating?: true;

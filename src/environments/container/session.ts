@@ -18,7 +18,7 @@ import { FileHookMarkers, WindowHookMarkers, type HookMarkers } from '../hooks/m
 import { hookNames, hookPlan, occasionOf, type HookOccasion } from '../hooks/plan.ts';
 import { failedBefore } from '../hooks/run.ts';
 import { probeUserEnv } from '../userEnv.ts';
-import type { ContainerRecord, RecordStore } from './record.ts';
+import { environmentOf, type ContainerRecord, type RecordStore } from './record.ts';
 import { grantAccess, type WorkspaceAccess } from './workspaceAccess.ts';
 
 /** How long the last changes of a workspace may take before the container goes, in milliseconds. */
@@ -119,15 +119,12 @@ export class ContainerSession {
     const live = this.#live?.connection.isClosed ? undefined : this.#live;
     if (live?.key === key) return live.connection;
     this.#live?.connection.dispose();
-    const remoteEnv = Object.entries(merged.remoteEnv ?? {}).filter(
-      (entry): entry is [string, string] => entry[1] !== null,
-    );
     const connection = new DockerConnection(
       this.#parts.engine,
       {
         containerId,
         user: remoteUser,
-        env: { ...userEnv, ...Object.fromEntries(remoteEnv) },
+        env: environmentOf(record),
         cwd: record.workspaceFolder,
       },
       this.#parts.log,
