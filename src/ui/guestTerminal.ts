@@ -31,6 +31,7 @@ export class GuestTerminal implements vscode.Pseudoterminal {
   readonly #end = new AbortController();
   #process: RemoteProcess | undefined;
   #over = false;
+  #waking = false;
   #size: TerminalSize = { columns: 80, rows: 24 };
 
   constructor(parts: GuestTerminalParts) {
@@ -70,7 +71,9 @@ export class GuestTerminal implements vscode.Pseudoterminal {
   }
 
   handleInput(data: string): void {
-    if (this.#process) this.#process.stdin.write(data);
+    // Somebody who types into an environment that sleeps wants it awake; the key itself is lost.
+    if (this.#process && this.#parts.environment.status.state === 'suspended') void this.#wake();
+    else if (this.#process) this.#process.stdin.write(data);
     // The shell is over and its output stays to be read: any key closes, as VS Code's tasks do.
     else if (this.#over) this.#close.fire(undefined);
   }
@@ -116,6 +119,16 @@ export class GuestTerminal implements vscode.Pseudoterminal {
         `\r\n${toSwitchyardError(error, l10n.t('The terminal cannot be opened.')).message}\r\n`,
       );
       this.#waitForKey();
+    }
+  }
+
+  async #wake(): Promise<void> {
+    if (this.#waking) return;
+    this.#waking = true;
+    try {
+      await this.#parts.open();
+    } finally {
+      this.#waking = false;
     }
   }
 
