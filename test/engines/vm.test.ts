@@ -83,6 +83,7 @@ describe('a project in its VM', () => {
         /Writing the disk/,
         /Adding the box/,
         /Making the/,
+        /Running postCreateCommand/,
       ]) {
         const cancel = new AbortController();
         const progress = new Steps().when(step, () => cancel.abort());
@@ -247,9 +248,14 @@ describe('a project in its VM', () => {
     async () => {
       await virsh('destroy', `switchyard-${project.id}-vm`);
       expect((await vm.refresh(never)).state).toBe('stopped');
-      const { start, connection } = await vm.open(options());
-      expect(start?.how).toBe('start');
-      expect(await output(connection, ['cat', '/home/dev/hooks.log'])).toBe('created\nstarted\nstarted');
+      // Two windows open it at the same moment: one starts it, the other waits and enters.
+      const window = lab.other({}).forProject(project);
+      const [mine, theirs] = await Promise.all([vm.open(options()), window.open(options())]);
+      expect([mine, theirs].map(({ start }) => start?.how).toSorted()).toEqual(['start', undefined]);
+      expect(await output(theirs.connection, ['id', '-un'])).toBe('dev');
+      window.dispose();
+      const log = await output(mine.connection, ['cat', '/home/dev/hooks.log']);
+      expect(log).toBe('created\nstarted\nstarted');
       expect(vm.status.startedAt?.getTime()).toBeGreaterThan(Date.now() - slow);
     },
     slow,
