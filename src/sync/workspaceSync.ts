@@ -319,7 +319,9 @@ export class WorkspaceSync implements LiveSync {
       request,
       {
         onProgress: (progress) => {
-          this.#transfer = { ...progress, since: this.#transfer?.since ?? performance.now() };
+          const isOver = progress.done.files >= progress.all.files;
+          const since = this.#transfer?.since ?? performance.now();
+          this.#transfer = isOver ? undefined : { ...progress, since };
           for (const listener of this.#listeners) listener(progress);
           this.#tellSoon();
         },

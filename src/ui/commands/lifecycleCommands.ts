@@ -17,13 +17,18 @@ export function lifecycleCommands(services: CommandServices): Handlers {
   const onTarget = async (
     argument: unknown,
     capability: Capability,
-    verb: { title: string; activity: (name: string) => string },
+    verb: {
+      title: string;
+      activity: (name: string) => string;
+      /** Asks the person before anything is done. */
+      confirm?: (target: Target) => Promise<boolean>;
+    },
     work: (target: Target, options: OperationOptions) => Promise<unknown>,
   ): Promise<void> => {
     requireTrust();
     const target = await targetEnvironment(services, argument, capability, verb.title);
-    if (!target) return;
-    const title = verb.activity(`${target.model.project.name} · ${kindName(target.environment.kind)}`);
+    if (!target || (verb.confirm && !(await verb.confirm(target)))) return;
+    const title = verb.activity(targetName(target));
     await operations.run(title, target.environment, (options) => work(target, options), {
       retry: () => onTarget({ type: 'environment', ...target }, capability, verb, work),
     });
@@ -103,19 +108,26 @@ export function lifecycleCommands(services: CommandServices): Handlers {
       await onTarget(
         argument,
         'canDestroy',
-        { title: l10n.t('Destroy an environment'), activity: destroying },
+        { title: l10n.t('Destroy an environment'), activity: destroying, confirm: confirmTarget },
         destroyTarget,
       );
     },
   };
 }
 
-async function destroyTarget({ model, environment }: Target, options: OperationOptions): Promise<void> {
-  const name = `${model.project.name} · ${kindName(environment.kind)}`;
+function targetName({ model, environment }: Target): string {
+  return `${model.project.name} · ${kindName(environment.kind)}`;
+}
+
+function confirmTarget(target: Target): Promise<boolean> {
   const loss = l10n.t(
     'Everything in it outside of the workspace folder is lost. The workspace on this computer stays.',
   );
-  if (!(await confirmDestroy(name, loss))) return;
+  return confirmDestroy(targetName(target), loss);
+}
+
+async function destroyTarget(target: Target, options: OperationOptions): Promise<void> {
+  const { model, environment } = target;
   try {
     await model.switcher.destroy(environment.kind, options);
   } catch (error) {
@@ -124,7 +136,7 @@ async function destroyTarget({ model, environment }: Target, options: OperationO
       throw error;
     const anyway: vscode.MessageItem = { title: l10n.t('Destroy and Lose Changes') };
     const chosen = await vscode.window.showWarningMessage(
-      l10n.t('Changes made in {0} cannot be brought back first.', name),
+      l10n.t('Changes made in {0} cannot be brought back first.', targetName(target)),
       { modal: true, detail: error.message },
       anyway,
     );
