@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { silentProgress } from '../../src/base/progress.ts';
@@ -11,28 +13,32 @@ const exec = promisify(execFile);
 const options = { progress: silentProgress, signal: never };
 
 /**
- * From the command to a prompt in a terminal, with the hooks that are due run, beside Vagrant itself on the
- * very same machine, which both sides find in the same state.
+ * From the command to a prompt in a terminal, with the hooks that are due run, beside Vagrant itself with a
+ * machine of the same box and size, on the network that vagrant-libvirt makes by itself.
  */
 export async function vmRows(bench: BenchOptions): Promise<readonly Row[]> {
   const lab = await vmLab();
   const project = await lab.project('bench');
   const vm = lab.provider.forProject(project);
-  const folder = path.join(project.storage, 'vm');
+  const peer = path.join(lab.folder, 'peer');
   const vagrant = (...args: readonly string[]): Promise<unknown> =>
     exec('vagrant', args, {
       env: {
         ...process.env,
-        VAGRANT_CWD: folder,
-        VAGRANT_DOTFILE_PATH: path.join(folder, 'vagrant'),
+        VAGRANT_CWD: peer,
         VAGRANT_CHECKPOINT_DISABLE: '1',
         VAGRANT_BOX_UPDATE_CHECK_DISABLE: '1',
       },
     });
-  const domain = `switchyard-${project.id}-vm`;
+  const up = (): Promise<unknown> => vagrant('up', '--provider', 'libvirt');
+  const domain = `peer-${project.id}-vm`;
   const active = async (): Promise<void> => prompt((await vm.open(options)).connection);
   try {
     await active();
+    await mkdir(peer);
+    const ours = await readFile(path.join(project.storage, 'vm', 'Vagrantfile'), 'utf8');
+    await writeFile(path.join(peer, 'Vagrantfile'), asAPersonHasIt(ours, `peer-${project.id}-`));
+    await up();
     return [
       await compare(
         {
@@ -51,12 +57,7 @@ export async function vmRows(bench: BenchOptions): Promise<readonly Row[]> {
           peerName: 'vagrant resume',
           ours: active,
           peer: () => vagrant('resume'),
-          before: async () => {
-            // Whichever side woke it.
-            await vm.refresh(never);
-            await virsh('managedsave', domain);
-            await vm.refresh(never);
-          },
+          before: (side) => (side === 'ours' ? vm.suspend(options) : virsh('managedsave', domain)),
         },
         bench,
       ),
@@ -66,15 +67,25 @@ export async function vmRows(bench: BenchOptions): Promise<readonly Row[]> {
           goal: '<=0.55',
           peerName: 'vagrant up',
           ours: active,
-          peer: () => vagrant('up', '--provider', 'libvirt'),
-          before: () => vm.stop(options),
+          peer: up,
+          before: (side) => (side === 'ours' ? vm.stop(options) : vagrant('halt')),
         },
         bench,
       ),
     ];
   } finally {
+    if (existsSync(path.join(peer, 'Vagrantfile'))) await vagrant('destroy', '--force');
     await vm.destroy(options);
     vm.dispose();
     await lab.end();
   }
+}
+
+/** Without what Switchyard says of the network. */
+function asAPersonHasIt(vagrantfile: string, prefix: string): string {
+  return vagrantfile
+    .split('\n')
+    .filter((line) => !/management_network|libvirt\.serial/.test(line))
+    .map((line) => line.replace(/(default_prefix = ).*/, `$1'${prefix}'`))
+    .join('\n');
 }
