@@ -118,10 +118,8 @@ export const virshCommands = {
     ),
   networkXml: (network: string): Command<string> =>
     virsh(['net-dumpxml', '--network', network], short, (stdout) => stdout),
-  networkDefine: (xml: string): Command<void> => ({
-    ...virsh(['net-define', '--file', '/dev/stdin'], short, nothing),
-    input: xml,
-  }),
+  /** @param file with the network's XML */
+  networkDefine: (file: string): Command<void> => virsh(['net-define', '--file', file], short, nothing),
   networkStart: (network: string): Command<void> =>
     virsh(['net-start', '--network', network], short, nothing),
   networkAutostart: (network: string): Command<void> =>

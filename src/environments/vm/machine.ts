@@ -112,7 +112,7 @@ export class Machine {
   ): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
     await rm(this.consoleFile, { force: true });
-    const network = await ensureNetwork(this.#runner, signal);
+    const network = await ensureNetwork(this.#runner, this.#folder, signal);
     await writeFile(
       path.join(this.#folder, 'Vagrantfile'),
       vagrantfile({

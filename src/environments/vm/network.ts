@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
+import path from 'node:path';
 import * as l10n from '@vscode/l10n';
 import { SwitchyardError } from '../../base/errors.ts';
 import type { Runner } from '../../base/process.ts';
@@ -20,9 +21,14 @@ export interface MachineNetwork {
  * that wakes is then unheard for two forward delays, four seconds. There is one bridge, so there is no loop
  * to protect from.
  * @see https://libvirt.org/formatnetwork.html#connectivity
+ * @param folder where a file may be written for the moment
  * @throws SwitchyardError `libvirt.*`
  */
-export async function ensureNetwork(runner: Runner, signal: AbortSignal): Promise<MachineNetwork> {
+export async function ensureNetwork(
+  runner: Runner,
+  folder: string,
+  signal: AbortSignal,
+): Promise<MachineNetwork> {
   try {
     const known = await describeNetwork(runner, signal);
     if (known) {
@@ -33,11 +39,16 @@ export async function ensureNetwork(runner: Runner, signal: AbortSignal): Promis
       return known;
     }
     const third = freeSubnet(await takenSubnets());
-    await runner.run(virshCommands.networkDefine(networkXml(third)), { signal });
+    // A file, because virsh opens its input by name, which Node's pipes do not have.
+    const file = path.join(folder, 'network.xml');
+    await writeFile(file, networkXml(third));
+    await runner.run(virshCommands.networkDefine(file), { signal });
+    await rm(file);
     await runner.run(virshCommands.networkAutostart(networkName), { signal });
     await runner.run(virshCommands.networkStart(networkName), { signal });
     return { name: networkName, subnet: subnetOf(third) };
   } catch (error) {
+    signal.throwIfAborted();
     // Another window made it at the same moment.
     const made = await describeNetwork(runner, signal).catch(() => undefined);
     if (made) return made;
