@@ -64,6 +64,8 @@ const tests: readonly Need[] = [
   { name: 'rsync', packages: ['rsync'], find: () => findProgram('rsync') },
   { name: 'git', packages: ['git'], find: () => findProgram('git') },
   { name: 'sshfs', packages: ['sshfs'], find: () => findProgram('sshfs') },
+  // Debian's engine knows no `docker compose`; the Dev Containers CLI takes either.
+  { name: 'docker-compose', packages: ['docker-compose'], find: () => findProgram('docker-compose') },
 ];
 
 /** Everything that the purpose needs, found or not, in the order in which it is told. */

@@ -31,6 +31,7 @@ import { imageCreatedAt, removeBuiltImages, removeReplacedImage } from './images
 import { findContainer, labelsOf, stateOf } from './lookup.ts';
 import { environmentOf, RecordStore, type ContainerRecord } from './record.ts';
 import { ContainerSampler } from './sampler.ts';
+import { companionsOf, removeComposeNetworks } from './services.ts';
 import { ContainerSession, type SessionParts } from './session.ts';
 
 /** How long to wait for another window that works on the same container, in milliseconds. */
@@ -137,7 +138,7 @@ export class ContainerEnvironment implements Environment {
     await this.#operate(what, options, (inner) =>
       this.#change('stopping', inner, async (container) => {
         inner.progress.step(l10n.t('Stopping the container'));
-        await this.#parts.control.stop(container.Id, inner.signal);
+        await this.#withServices(container, inner.signal, (id) => this.#parts.control.stop(id, inner.signal));
       }),
     );
   }
@@ -147,7 +148,9 @@ export class ContainerEnvironment implements Environment {
     await this.#operate(what, options, (inner) =>
       this.#change('stopping', inner, async (container) => {
         inner.progress.step(l10n.t('Pausing the container'));
-        if (container.State.Running) await this.#parts.control.pause(container.Id, inner.signal);
+        await this.#withServices(container, inner.signal, (id) =>
+          this.#parts.control.pause(id, inner.signal),
+        );
       }),
     );
   }
@@ -173,7 +176,10 @@ export class ContainerEnvironment implements Environment {
       let removed: ContainerInspectInfo | undefined;
       await this.#change('stopping', inner, async (container) => {
         inner.progress.step(l10n.t('Removing the container'));
-        await this.#parts.control.remove(container.Id, inner.signal);
+        await this.#withServices(container, inner.signal, (id) =>
+          this.#parts.control.remove(id, inner.signal),
+        );
+        await removeComposeNetworks(this.#parts.engine, container, inner.signal);
         await this.#records.clear();
         removed = container;
       });
@@ -245,8 +251,15 @@ export class ContainerEnvironment implements Environment {
     if (how) {
       this.#doing('starting');
       options.progress.step(l10n.t('Starting the container'));
-      if (how === 'resume') await this.#parts.control.unpause(found.Id, options.signal);
-      else if (record && record.merged.initializeCommand === undefined) {
+      if (how === 'resume') {
+        await this.#withServices(found, options.signal, (id) =>
+          this.#parts.control.unpause(id, options.signal),
+        );
+      } else if (record && record.merged.initializeCommand === undefined) {
+        // Its services first: it may need them from its first moment on.
+        for (const id of await companionsOf(this.#parts.engine, found, options.signal)) {
+          await this.#parts.control.start(id, options.signal);
+        }
         await this.#parts.control.start(found.Id, options.signal);
       } else {
         // It runs the hook on the host, and starts other services where there are any.
@@ -338,6 +351,16 @@ export class ContainerEnvironment implements Environment {
     const record = container && (await this.#records.read(container.Id));
     if (container?.State.Status !== 'running' || !record) throw notRunning(this.project);
     return { container, record };
+  }
+
+  /** Does something to the container, then to the other services of its compose file. */
+  async #withServices(
+    container: ContainerInspectInfo,
+    signal: AbortSignal,
+    work: (id: string) => Promise<void>,
+  ): Promise<void> {
+    await work(container.Id);
+    for (const id of await companionsOf(this.#parts.engine, container, signal)) await work(id);
   }
 
   async #settings(): Promise<SwitchyardSettings> {

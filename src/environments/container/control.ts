@@ -28,7 +28,8 @@ export class ContainerControl {
 
   async pause(id: string, signal: AbortSignal): Promise<void> {
     await this.#do(l10n.t('The container could not be paused.'), id, signal, async (c) => {
-      if (!(await c.inspect()).State.Paused) await c.pause();
+      const { State } = await c.inspect();
+      if (State.Running && !State.Paused) await c.pause();
     });
   }
 

@@ -12,6 +12,7 @@ import type { DockerEngine } from '../../engines/docker.ts';
 import type { OperationOptions } from '../environment.ts';
 import type { ContainerControl } from './control.ts';
 import { findContainer, labelsOf } from './lookup.ts';
+import { composedIn, composeFolder } from './services.ts';
 
 /** How long cleaning up after a cancelled creation may take, in milliseconds. */
 const cleanUpMs = 60_000;
@@ -85,7 +86,7 @@ export class ContainerCreator {
     const { configFile } = project;
     if (configFile === undefined) throw noConfig(project);
     const target = { folder: project.folder, configFile, env: await this.#engine.env() };
-    const config = parse(await readFile(configFile, 'utf8')) as Record<string, unknown>;
+    const config = await rawConfig(configFile);
     const mount = workspaceMount(project, settings, config);
     if (!mount) return target;
     const overrideConfigFile = path.join(project.storage, 'devcontainer.json');
@@ -93,7 +94,12 @@ export class ContainerCreator {
     return { ...target, overrideConfigFile };
   }
 
+  /** What there is of a project, with the other services of its compose file. */
   async #ids(project: Project, signal: AbortSignal): Promise<ReadonlySet<string>> {
+    const { configFile } = project;
+    const folder =
+      configFile === undefined ? undefined : composeFolder(await rawConfig(configFile), configFile);
+    const services = folder === undefined ? [] : await composedIn(this.#engine, folder, signal);
     const listed = await this.#engine.ask(
       l10n.t('The containers of "{0}" could not be listed.', project.name),
       (docker, bound) =>
@@ -104,7 +110,7 @@ export class ContainerCreator {
         }),
       { signal },
     );
-    return new Set(listed.map(({ Id }) => Id));
+    return new Set([...listed.map(({ Id }) => Id), ...services]);
   }
 
   /** Runs after a failure or a cancellation, so it has a bound of its own. */
@@ -129,6 +135,11 @@ export class ContainerCreator {
       await this.#control.remove(container.Id, signal);
     }
   }
+}
+
+/** The config as it is written. */
+async function rawConfig(configFile: string): Promise<Readonly<Record<string, unknown>>> {
+  return parse(await readFile(configFile, 'utf8')) as Record<string, unknown>;
 }
 
 export function noConfig(project: Project): SwitchyardError {

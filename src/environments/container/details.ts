@@ -5,6 +5,7 @@ import { parseSize } from '../../config/sizes.ts';
 import type { WorkspaceMode } from '../../config/settings.ts';
 import type { MergedConfiguration } from '../../engines/devcontainerCli.ts';
 import type { EnvironmentDetails, Isolation } from '../environment.ts';
+import { ignoredProperties } from '../properties.ts';
 
 /** What the engine says about its computer; a part of its `info`. */
 export interface EngineInfo {
@@ -60,6 +61,7 @@ export function portsOf(merged: MergedConfiguration | undefined): EnvironmentDet
 function ignoredOf(merged: MergedConfiguration | undefined, info: EngineInfo): EnvironmentDetails['ignored'] {
   if (!merged) return [];
   return [
+    ...ignoredProperties('container', merged),
     ...unmetRequirements(merged.hostRequirements, info).map((reason) => ({
       property: 'hostRequirements',
       reason,

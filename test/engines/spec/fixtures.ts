@@ -1,5 +1,6 @@
 import { base, type SpecFixture } from './fixture.ts';
 import { buildFixtures } from './fixturesBuild.ts';
+import { composeFixtures } from './fixturesCompose.ts';
 import { hookFixtures } from './fixturesHooks.ts';
 import { variableFixtures } from './fixturesVariables.ts';
 
@@ -275,5 +276,6 @@ export const fixtures: readonly SpecFixture[] = [
   ...merging,
   ...running,
   ...buildFixtures,
+  ...composeFixtures,
   ...refused,
 ];

@@ -69,7 +69,9 @@ async function write(project: Project, fixture: SpecFixture): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(storage, { recursive: true });
   const { config } = fixture;
-  const named = typeof config !== 'string' && ['image', 'build', 'dockerFile'].some((key) => key in config);
+  const named =
+    typeof config !== 'string' &&
+    ['image', 'build', 'dockerFile', 'dockerComposeFile'].some((key) => key in config);
   const image = fixture.metadata === undefined ? base : imageOf(project);
   const text = typeof config === 'string' ? config : JSON.stringify(named ? config : { image, ...config });
   const files: Readonly<Record<string, string>> = {
@@ -108,7 +110,9 @@ async function openTheirs(project: Project, fixture: SpecFixture): Promise<Snaps
     let up = await call('up');
     if (fixture.restart) {
       const container = await inspect(project);
-      await exec('docker', ['stop', '--time', '1', container?.Id ?? '']);
+      const compose = container?.Config.Labels['com.docker.compose.project'];
+      const services = compose === undefined ? [] : await composed('ps', compose);
+      await exec('docker', ['stop', '--time', '1', container?.Id ?? '', ...services]);
       up = await call('up');
     }
     const outcome = up.code === 0 ? 'ready' : up.stdout.includes('"containerId"') ? 'hook failed' : 'failed';
@@ -167,8 +171,30 @@ async function look(
     out: await filesInside(container.Id),
     workspace: await filesOf(project.folder),
     container: containerOf(container),
+    services: await servicesOf(container),
   };
   return withoutId(snapshot, container.Id);
+}
+
+/** Ids of what Compose made for a project. */
+async function composed(what: 'ps' | 'network', compose: string): Promise<string[]> {
+  const list = what === 'ps' ? ['ps', '--all'] : ['network', 'ls'];
+  const filter = `label=com.docker.compose.project=${compose}`;
+  const { stdout } = await exec('docker', [...list, '--quiet', '--no-trunc', '--filter', filter]);
+  return stdout.split('\n').filter((id) => id !== '');
+}
+
+/** Names of the services that run. */
+async function servicesOf({ Config }: ContainerInspectInfo): Promise<readonly string[]> {
+  const compose = Config.Labels['com.docker.compose.project'];
+  if (compose === undefined) return [];
+  const format = '{{.Label "com.docker.compose.service"}}';
+  const filter = `label=com.docker.compose.project=${compose}`;
+  const { stdout } = await exec('docker', ['ps', '--filter', filter, '--format', format]);
+  return stdout
+    .split('\n')
+    .filter((name) => name !== '')
+    .sort();
 }
 
 async function inspect(project: Project): Promise<ContainerInspectInfo | undefined> {
@@ -189,7 +215,13 @@ async function removeUnfinishedStep(log: string): Promise<void> {
 async function remove(project: Project): Promise<void> {
   const container = await inspect(project);
   if (!container) return;
-  await exec('docker', ['rm', '--force', '--volumes', container.Id]);
+  const compose = container.Config.Labels['com.docker.compose.project'];
+  const services = compose === undefined ? [] : await composed('ps', compose);
+  await exec('docker', ['rm', '--force', '--volumes', ...new Set([container.Id, ...services])]);
+  if (compose !== undefined) {
+    for (const network of await composed('network', compose))
+      await exec('docker', ['network', 'rm', network]);
+  }
   for (const { Name } of container.Mounts) {
     if (Name?.startsWith('switchyard-spec-')) await exec('docker', ['volume', 'rm', Name]);
   }

@@ -17,6 +17,8 @@ export interface Snapshot {
   readonly workspace?: Readonly<Record<string, string>>;
   /** What the engine says. */
   readonly container?: unknown;
+  /** The services of its compose file that run. */
+  readonly services?: readonly string[];
 }
 
 export interface Terminal {
@@ -100,7 +102,9 @@ export function containerOf({ Config, HostConfig, Mounts }: ContainerInspectInfo
     Entrypoint: Config.Entrypoint,
     WorkingDir: Config.WorkingDir,
     Labels: Object.fromEntries(
-      Object.entries(Config.Labels).sort(([one], [other]) => (one < other ? -1 : 1)),
+      Object.entries(Config.Labels)
+        .filter(([name]) => !name.startsWith('com.docker.compose'))
+        .sort(([one], [other]) => (one < other ? -1 : 1)),
     ),
     Hostname: Config.Hostname,
     Image: Config.Image,
