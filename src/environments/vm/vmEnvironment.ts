@@ -22,7 +22,7 @@ import type {
 } from '../environment.ts';
 import { OperationQueue } from '../operationQueue.ts';
 import { chooseAcceleration, probeVirtualisation } from './acceleration.ts';
-import { ignoredProperties } from './ignored.ts';
+import { ignoredProperties } from '../properties.ts';
 import { configHash } from './projectImage.ts';
 import type { MachineRecord } from './record.ts';
 import { stateOf } from './domainState.ts';
@@ -176,7 +176,7 @@ export class VmEnvironment implements Environment {
           ? [{ port: Number(port), label: merged.portsAttributes?.[String(port)]?.label }]
           : [],
       ),
-      ignored: ignoredProperties(merged),
+      ignored: ignoredProperties('vm', merged),
     };
   }
 

@@ -7,7 +7,7 @@ import {
   remoteUserOf,
   sshdSetEnv,
 } from '../../../../src/environments/vm/guestSetup.ts';
-import { ignoredProperties } from '../../../../src/environments/vm/ignored.ts';
+import { ignoredProperties } from '../../../../src/environments/properties.ts';
 import { familyOf, parseOsRelease } from '../../../../src/environments/vm/image/family.ts';
 import { firstFile, packFiles } from '../../../../src/environments/vm/image/tar.ts';
 import { bootFailure, noAnswer } from '../../../../src/environments/vm/machine.ts';
@@ -176,7 +176,7 @@ describe('what goes wrong at boot', () => {
 
 describe('ignored properties', () => {
   it('are listed with a reason where they are set', () => {
-    expect(ignoredProperties({ runArgs: ['--gpus'], privileged: false, mounts: [] })).toEqual([
+    expect(ignoredProperties('vm', { runArgs: ['--gpus'], privileged: false, mounts: [] })).toEqual([
       { property: 'runArgs', reason: expect.stringContaining('container engine') as string },
     ]);
   });
