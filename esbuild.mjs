@@ -46,7 +46,7 @@ async function copyDevContainersCli() {
 
 /** The agents of sync and SSH are fed to an interpreter in the guest as they are. */
 async function copyAgents() {
-  for (const agent of ['sync/agent.py', 'sync/agent.pl', 'ssh/agent.pl', 'ssh/sftp.pl']) {
+  for (const agent of ['sync/agent.py', 'sync/agent.pl', 'sync/agent.sh', 'ssh/agent.pl', 'ssh/sftp.pl']) {
     const [room, name] = agent.split('/');
     await mkdir(`${dist}/${room}`, { recursive: true });
     await cp(`src/${room}/guest/${name}`, `${dist}/${agent}`);

@@ -6,6 +6,7 @@ import { Baseline } from './baseline.ts';
 import { BulkUpload } from './bulk.ts';
 import type { CarryRequest } from './carrier.ts';
 import type { EngineParts } from './engine.ts';
+import { AgentSide } from './guest/agentSide.ts';
 import { startAgent } from './guest/startAgent.ts';
 import { HostSide } from './host/hostSide.ts';
 import { toText } from './path.ts';
@@ -59,7 +60,7 @@ export async function openSession(
       rules: PathRules.parse(patterns).rules,
       protection: new Protection(options.protect),
       log,
-      bulk: new BulkUpload(hostFolder, host, guest, log),
+      bulk: guest instanceof AgentSide ? new BulkUpload(hostFolder, host, guest, log) : undefined,
       now: () => new Date(),
       mayWriteHost: (at) => options.canWriteHostFile?.(path.join(hostFolder, toText(at))) ?? true,
     });

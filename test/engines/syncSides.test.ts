@@ -17,7 +17,7 @@ let side: OwnedSide;
 let root: string;
 
 /** What every side must do alike, whoever does it. */
-describe.each(['host', 'python3', 'perl'] as const)('the side of %s', (who) => {
+describe.each(['host', 'python3', 'perl', 'sh'] as const)('the side of %s', (who) => {
   beforeEach(async () => {
     two = new TwoFolders({}, undefined, who === 'host' ? 'python3' : who);
     root = who === 'host' ? two.host : two.guest;
@@ -193,6 +193,11 @@ describe.each(['host', 'python3', 'perl'] as const)('the side of %s', (who) => {
     };
     fs.mkdirSync(at('old'));
     await side.watch(PathRules.parse(['ignored']).rules, events, signal);
+    if (who === 'sh') {
+      // A shell cannot watch, and says so: it is looked at every few seconds instead.
+      expect([...told]).toEqual(['exhausted']);
+      return;
+    }
     fs.mkdirSync(at('a/b/c'), { recursive: true });
     fs.writeFileSync(at('a/b/c/deep'), '');
     fs.mkdirSync(at('ignored'));

@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { Disposable } from '../../base/disposable.ts';
 import type { Connection } from '../../connections/connection.ts';
 import { BadRecord, readRecord, readRecords, sizeOf, type Entry } from '../entry.ts';
@@ -16,6 +16,7 @@ import type {
   WatchEvents,
 } from '../side.ts';
 import type { AgentClient } from './agentClient.ts';
+import { PieceHashes } from './pieceHashes.ts';
 import { ProtocolError, protocolVersion, type Field } from './protocol.ts';
 
 /** How many bytes of operations go in one request. */
@@ -39,7 +40,7 @@ export class AgentSide implements Side, Disposable {
   readonly hello: Hello;
   readonly client: AgentClient;
   readonly connection: Connection;
-  readonly #hashes = new Map<BytePath, { hash: Hash; upTo: number; print: string }>();
+  readonly #hashes = new PieceHashes();
 
   private constructor(connection: Connection, client: AgentClient, hello: Hello) {
     this.connection = connection;
@@ -151,7 +152,7 @@ export class AgentSide implements Side, Disposable {
     if (entry.print !== print || end > size || (data.length === 0 && end < size)) {
       throw new BadRecord('A piece of another file.');
     }
-    return { entry, data, hash: this.#hashPiece(path, print, offset, data, end === size) };
+    return { entry, data, hash: this.#hashes.add(request, data, end === size) };
   }
 
   async staged(id: string, signal: AbortSignal): Promise<number> {
@@ -243,24 +244,6 @@ export class AgentSide implements Side, Disposable {
       if (!refusals.includes(status)) throw new BadRecord(`${JSON.stringify(status)} is no outcome.`);
       return { done: false, why: status as Refusal, message: Buffer.from(print, 'latin1').toString('utf8') };
     });
-  }
-
-  #hashPiece(
-    path: BytePath,
-    print: string,
-    offset: number,
-    data: Uint8Array,
-    last: boolean,
-  ): string | undefined {
-    const known = this.#hashes.get(path);
-    this.#hashes.delete(path);
-    const fits = offset === 0 || (known?.upTo === offset && known.print === print);
-    // Resumed in the middle: whoever puts the pieces together hashes them.
-    if (!fits) return undefined;
-    const hash = (offset === 0 ? createHash('sha256') : known?.hash)?.update(data);
-    if (last) return hash?.digest('hex');
-    if (hash) this.#hashes.set(path, { hash, upTo: offset + data.length, print });
-    return undefined;
   }
 }
 

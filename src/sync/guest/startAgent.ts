@@ -5,6 +5,7 @@ import type { Connection } from '../../connections/connection.ts';
 import { AgentClient, AgentFault } from './agentClient.ts';
 import { AgentSide } from './agentSide.ts';
 import { agentScript } from '../files.ts';
+import { ShellSide } from './shellSide.ts';
 
 /** Reads the agent from standard input, exactly its bytes, greets and runs it. */
 const bootPython = `import os,sys
@@ -52,7 +53,7 @@ export async function startAgent(
   folder: { readonly path: string; readonly key: string; readonly trashBytes: number },
   log: Logger,
   signal: AbortSignal,
-): Promise<AgentSide> {
+): Promise<AgentSide | ShellSide> {
   const troubles: unknown[] = [];
   for (const interpreter of interpreters) {
     const script = await agentScript(interpreter.script);
@@ -74,6 +75,16 @@ export async function startAgent(
       log.debug(`No sync agent with ${interpreter.name}: ${String(error)}`);
       troubles.push(error);
     }
+  }
+  try {
+    const side = await ShellSide.open(connection, folder, withDeadline(signal, startMs));
+    log.info(
+      `Sync: ${connection.description} has neither Python nor Perl; its shell does the work, which is slower.`,
+    );
+    return side;
+  } catch (error) {
+    if (error instanceof AgentFault || signal.aborted) throw error;
+    troubles.push(error);
   }
   throw new AggregateError(troubles, 'No program for the sync agent runs in the guest.');
 }

@@ -11,6 +11,12 @@ import { LocalConnection } from './localConnection.ts';
 /** In memory where that can be: thousands of files are made and written through to the disk. */
 const temporary = fs.existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
+/** What a guest has that has neither Python nor Perl. */
+const shellTools =
+  'find xargs stat dd ln mv cp cat rm rmdir mkdir chmod readlink sync head tail tr od date cut du sed sort'.split(
+    ' ',
+  );
+
 /** A host folder and a guest folder in a temporary place, and the sync between them. */
 export class TwoFolders {
   readonly place = fs.mkdtempSync(path.join(temporary, 'switchyard-sync-test-'));
@@ -41,7 +47,8 @@ export class TwoFolders {
   #path(interpreter: string): string {
     const folder = path.join(this.place, 'bin');
     fs.mkdirSync(folder);
-    for (const name of [interpreter, 'sh', 'env', 'tar', 'sha256sum']) {
+    const tools = interpreter === 'sh' ? shellTools : ['tar'];
+    for (const name of new Set([interpreter, 'sh', 'env', 'sha256sum', ...tools])) {
       const found = ['/usr/bin', '/bin']
         .map((bin) => path.join(bin, name))
         .find((file) => fs.existsSync(file));
