@@ -16,7 +16,7 @@ function expectSame(): void {
 }
 
 // Each with nothing else in the guest's path.
-describe.each([['python3'], ['perl']])('with %s', (interpreter) => {
+describe.each([['python3'], ['perl'], ['sh']])('with %s', (interpreter) => {
   beforeEach(() => {
     two = new TwoFolders({}, undefined, interpreter);
   });

@@ -14,26 +14,27 @@ printf '%s\n' "$1"
 
 refuse() { printf 'fault\0%s\0%s\0' "$1" "$2"; exit 0; }
 
-# What this guest's tools can do: links and renames never into a folder of the same name, times in ns.
+# How this guest's tools link and rename, so that it is never into a folder of the same name.
 probe() {
     t="$staging/probe-$$"
-    : > "$t"; link=; move=; fine=
+    : > "$t"; link=; move=
     ln -P -T "$t" "$t-2" 2>/dev/null && link='-P -T' || { ln -T "$t" "$t-2" 2>/dev/null && link=-T; }
     mv -f -T "$t" "$t-3" 2>/dev/null && move=-T
     rm -f "$t" "$t-2" "$t-3"
-    case $(stat -c %.9Y / 2>/dev/null) in *[!0-9.]*|'') ;; *.?????????) fine=1;; esac
-    tools="$link,$move,$fine"
+    tools="$link,$move"
 }
-link=${tools%%,*}; move=${tools#*,}; move=${move%,*}; fine=${tools##*,}
-if [ "$fine" ]; then shape='%f %s %.9Y %.9Z %i'; else shape='%f %s %Y %Z %i'; fi
+link=${tools%%,*}; move=${tools#*,}
+# Only the times for people have fractions of a second in both GNU's stat and busybox's.
+shape='%f %s %Y %Z %i %y %z'
 
 # The print of what stands at $1 into $print (`-` for nothing), what renames leave of it into $core.
 look() {
     print=-; core=-
     if [ ! -e "$1" ] && [ ! -L "$1" ]; then return; fi
     set -- $(stat -c "$shape" -- "$1" 2>/dev/null)
-    [ $# -eq 5 ] || return
-    if [ "$fine" ]; then m=${3%.*}${3#*.}; c=${4%.*}${4#*.}; else m=${3}000000000; c=${4}000000000; fi
+    [ $# -ge 10 ] || return
+    m=${7##*.}; [ ${#m} -eq 9 ] || m=000000000; m=$3$m
+    c=${10##*.}; [ ${#c} -eq 9 ] || c=000000000; c=$4$c
     case $1 in
         8???) kind=f0; case $1 in ??[4567cdef]?) kind=f1;; esac;;
         a???) kind=l0;;
@@ -302,11 +303,12 @@ one() {
 prune() {
     used=$(du -sk "$trash" | cut -f1); used=$((used * 1024))
     [ "$used" -le "$limit" ] && return
-    # The oldest first: a name begins with its time, and find gives one at a time.
-    find "$trash" -mindepth 1 -maxdepth 1 -name '*~*' | sed -n 's|.*/\([0-9-]*\)~.*|\1|p' | sort | while read -r old; do
+    # The oldest first, as they stand in the index.
+    sed -n 's|^\([0-9]*-[0-9]*-[0-9]*\) .*|\1|p' "$trash/index" | while read -r old; do
         [ "$used" -le "$limit" ] && break
         set +f
         for item in "$trash/$old"~*; do
+            [ -e "$item" ] || [ -L "$item" ] || continue
             size=$(stat -c %s "$item"); rm -f "$item"; used=$((used - size))
         done
         set -f

@@ -85,20 +85,20 @@ function withoutDot(name: string): BytePath {
   return name.startsWith('./') ? name.slice(2) : name;
 }
 
-/** @param line mode in hex, size, mtime, ctime (seconds, with nine decimals where the guest has them), inode */
+/** @param line mode in hex, size, mtime, ctime (seconds), inode, and both times again as people read them */
 export function printOf(line: string): string {
-  const [mode = '', size, mtime, ctime, inode] = line.split(' ');
+  const [mode = '', size, mtime, ctime, inode, , mtimeText, , , ctimeText] = line.split(' ');
   const bits = Number.parseInt(mode, 16);
   const type = bits >> 12;
   if (type === 4) return 'd';
   if (type !== 8 && type !== 10) return 's';
   const head = type === 10 ? 'l0' : (bits & 0o100) === 0 ? 'f0' : 'f1';
-  return `${head} ${size} ${nanoseconds(mtime)} ${nanoseconds(ctime)} ${inode}`;
+  return `${head} ${size} ${mtime}${fraction(mtimeText)} ${ctime}${fraction(ctimeText)} ${inode}`;
 }
 
-function nanoseconds(time = ''): string {
-  const [seconds = '', fraction = ''] = time.split('.');
-  return seconds + fraction.padEnd(9, '0');
+/** Nanoseconds within the second; none where the guest's stat does not tell them. */
+function fraction(time = ''): string {
+  return /\.(\d{9})$/.exec(time)?.[1] ?? '000000000';
 }
 
 /** The names that rules leave out wherever they stand, as `find -name` reads them; other rules are left over. */

@@ -73,7 +73,7 @@ export class ShellSide implements Side, Disposable {
   /** @throws AgentFault where the folder cannot be used; ProtocolError where no such shell answers */
   static async open(connection: Connection, folder: Folder, signal: AbortSignal): Promise<ShellSide> {
     const script = (await agentScript('agent.sh')).toString('utf8');
-    const answer = await ask(connection, { folder, script, tools: ',,' }, 'hello', [], signal);
+    const answer = await ask(connection, { folder, script, tools: ',' }, 'hello', [], signal);
     const [root, boot, inode, tools] = [answer.text(), answer.text(), answer.text(), answer.text()];
     return new ShellSide(connection, folder, script, { root, boot, inode, tools });
   }

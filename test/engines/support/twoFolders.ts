@@ -13,7 +13,7 @@ const temporary = fs.existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 /** What a guest has that has neither Python nor Perl. */
 const shellTools =
-  'find xargs stat dd ln mv cp cat rm rmdir mkdir chmod readlink sync head tail tr od date cut du sed sort'.split(
+  'find xargs stat dd ln mv cp cat rm rmdir mkdir chmod readlink sync head tail tr od date cut du sed'.split(
     ' ',
   );
 
