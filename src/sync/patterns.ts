@@ -86,7 +86,7 @@ function translate(glob: string): string | undefined {
       if (end - at === 2 && startsName && glob.charAt(end) === '/') {
         out += `(?:${anything}/)?`;
         at = end + 1;
-      } else if (end - at === 2 && startsName && end === glob.length && at > 0) {
+      } else if (end - at === 2 && startsName && end === glob.length) {
         out += `[\\x00-\\xff]+`;
         at = end;
       } else {
