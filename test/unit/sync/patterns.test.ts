@@ -71,7 +71,15 @@ describe('ignore patterns', () => {
         },
       ),
       // Found by chance: a lone `**` that is anchored goes through folders.
-      { numRuns: 60, examples: [[['a', '!/**'], ['a', 'b/a', 'a/a', 'b/c/a']]] },
+      {
+        numRuns: 60,
+        examples: [
+          [
+            ['a', '!/**'],
+            ['a', 'b/a', 'a/a', 'b/c/a'],
+          ],
+        ],
+      },
     );
   });
 
