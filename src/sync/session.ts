@@ -155,6 +155,8 @@ export class Session implements Disposable {
       guest.watch(this.#parts.rules, this.#listener('guest'), signal),
     ]);
     this.#live = true;
+    // A guest that goes away while nothing happens must not be shown as in sync.
+    guest.onDidLose?.((error) => this.#failed(error));
     this.#every('scan', scanEveryMs, () => this.rescan());
   }
 

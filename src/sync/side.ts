@@ -1,3 +1,4 @@
+import type { Event } from '../base/event.ts';
 import type { Entry } from './entry.ts';
 import type { BytePath } from './path.ts';
 import type { Rule } from './patterns.ts';
@@ -91,6 +92,8 @@ export const wholeFileBytes = 1024 * 1024;
 export interface Side {
   readonly name: SideName;
   readonly identity: SideIdentity;
+  /** Fires once when the side is gone for good, where it can tell without being asked. */
+  readonly onDidLose?: Event<Error>;
   /** Every entry that the rules do not ignore. Rejects unless it saw all of it. */
   scan(rules: readonly Rule[], signal: AbortSignal): Promise<ScanResult>;
   /** What stands at these paths now; undefined for nothing. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Event } from '../../base/event.ts';
 import type { Disposable } from '../../base/disposable.ts';
 import type { Connection } from '../../connections/connection.ts';
 import { BadRecord, readRecord, readRecords, sizeOf, type Entry } from '../entry.ts';
@@ -46,6 +47,10 @@ export class AgentSide implements Side, Disposable {
     this.connection = connection;
     this.client = client;
     this.hello = hello;
+  }
+
+  get onDidLose(): Event<Error> {
+    return this.client.onDidLose;
   }
 
   get identity(): SideIdentity {
