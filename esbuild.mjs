@@ -15,6 +15,7 @@ const extension = {
     'sync/hostWorker': 'src/sync/host/hostWorker.ts',
     'ssh/proxy': 'src/ssh/proxy/proxy.ts',
     'ssh/serve': 'src/ssh/proxy/serve.ts',
+    'ssh/plain': 'src/ssh/proxy/plain.ts',
   },
   outdir: dist,
   outExtension: { '.js': '.cjs' },
@@ -26,6 +27,15 @@ const extension = {
   mainFields: ['module', 'main'],
   // ssh2 requires its native parts in try/catch; what cannot be loaded is done in JavaScript.
   external: ['vscode', 'cpu-features', '*.node'],
+  plugins: [
+    {
+      // What few connections need stays out of what every one loads.
+      name: 'plain-apart',
+      setup: (build) => {
+        build.onResolve({ filter: /^\.\/plain\.ts$/ }, () => ({ path: './plain.cjs', external: true }));
+      },
+    },
+  ],
   // How code knows that it runs in the bundle (src/sync/files.ts).
   define: { 'import.meta.url': 'undefined' },
   sourcemap: !production,

@@ -4,6 +4,7 @@ import { table, type BenchOptions, type Report } from './harness.ts';
 
 /** Each suite is loaded only when it runs. */
 const suites: Readonly<Record<string, () => Promise<(options: BenchOptions) => Promise<Report>>>> = {
+  door: async () => (await import('./door.ts')).doorSuite,
   switch: async () => (await import('./switch.ts')).switchSuite,
   sync: async () => (await import('./sync.ts')).syncSuite,
 };

@@ -134,10 +134,10 @@ sub run_program {
     }
     my ($base) = $shell =~ m{([^/]*)$};
     if ($kind eq 'shell') { no warnings; exec { $shell } "-$base" }
-    elsif ($kind eq 'command') { no warnings; exec { $shell } $base, '-c', $command }
-    elsif ($kind eq 'program') { no warnings; my @argv = unfields($command); exec { $argv[0] } @argv }
-    syswrite(STDERR, $kind eq 'program' ? "$kind: $!\n" : "$shell: $!\n");
-    POSIX::_exit($! == ENOENT ? 127 : 126);
+    else { no warnings; exec { $shell } $base, '-c', $command }
+    my $code = $! == ENOENT ? 127 : 126;
+    syswrite(STDERR, "$shell: $!\n");
+    POSIX::_exit($code);
 }
 
 sub open_terminal {

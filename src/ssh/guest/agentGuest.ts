@@ -60,10 +60,10 @@ export class AgentGuest implements Guest {
   }
 
   /** The agent, or the way to it, is gone. */
-  end(reason: string): void {
+  end(error: Error): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    const error = new Error(reason);
+    const reason = error.message;
     this.#greeting.reject(error);
     for (const opening of this.#opening.values()) opening.reject(error);
     this.#opening.clear();
@@ -106,7 +106,7 @@ export class AgentGuest implements Guest {
   }
 
   dispose(): void {
-    this.end('The connection was closed.');
+    this.end(new Error('The connection was closed.'));
     this.#stream.destroy();
   }
 

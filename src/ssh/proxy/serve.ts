@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { readDoorFile, type DoorFile } from '../doorFile.ts';
-import type { AgentGuest } from '../guest/agentGuest.ts';
+import type { Guest } from '../guest/guest.ts';
 import { DockerApi, DockerRefusal } from './dockerApi.ts';
 import { serveSsh } from './server.ts';
-import { startGuest } from './startGuest.ts';
+import { NoInterpreter, startGuest } from './startGuest.ts';
 import { StdioSocket } from './stdio.ts';
 
 /** How long an agent that is only just starting may take to start and then to hear of the end, in milliseconds. */
@@ -20,8 +20,8 @@ async function main(doorFile: string): Promise<void> {
     readFile(door.hostKeyFile),
   ]);
   let isOver = false;
-  const guests = new Map<string, Promise<AgentGuest>>();
-  const guestFor = (user: string): Promise<AgentGuest> => {
+  const guests = new Map<string, Promise<Guest>>();
+  const guestFor = (user: string): Promise<Guest> => {
     const known = guests.get(user);
     if (known) return known;
     const opening = open(docker, door, user);
@@ -34,9 +34,7 @@ async function main(doorFile: string): Promise<void> {
     if (error) say(door, error.message);
     // An agent is ended only when it listens: Docker does not tell a program of an end before its start.
     const farewells = [...guests.values()].map(async (guest) => {
-      const opened = await guest;
-      await opened.hello;
-      opened.dispose();
+      (await guest).dispose();
     });
     const exit = (): void => process.exit(error ? 1 : 0);
     Promise.allSettled(farewells)
@@ -54,12 +52,21 @@ async function main(doorFile: string): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => end(undefined));
 }
 
-async function open(docker: DockerApi, door: DoorFile, user: string): Promise<AgentGuest> {
+async function open(docker: DockerApi, door: DoorFile, user: string): Promise<Guest> {
+  let { containerId } = door;
   try {
-    return await startGuest(docker, door, door.containerId, user);
+    try {
+      return await startGuest(docker, door, containerId, user);
+    } catch (error) {
+      if (!(error instanceof DockerRefusal) || (error.status !== 404 && error.status !== 409)) throw error;
+      containerId = await wake(docker, door);
+      return await startGuest(docker, door, containerId, user);
+    }
   } catch (error) {
-    if (!(error instanceof DockerRefusal) || (error.status !== 404 && error.status !== 409)) throw error;
-    return startGuest(docker, door, await wake(docker, door), user);
+    if (!(error instanceof NoInterpreter)) throw error;
+    // Loaded only here: it is as large as everything else together.
+    const { startPlainGuest } = await import('./plain.ts');
+    return startPlainGuest(door, containerId, user, error.message);
   }
 }
 

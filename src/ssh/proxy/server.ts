@@ -39,13 +39,16 @@ function serveClient(client: Connection, parts: ServerParts): void {
   const guest = Promise.withResolvers<Guest>();
   guest.promise.catch(() => undefined);
   client.on('authentication', (context) => {
-    parts.guestFor(context.username).then(
-      (opened) => {
-        guest.resolve(opened);
-        context.accept();
-      },
+    const opening = parts.guestFor(context.username);
+    guest.resolve(opening);
+    if (context.username === parts.user) {
+      // Goes on while the environment is still being entered.
+      context.accept();
+      return;
+    }
+    opening.then(
+      () => context.accept(),
       (error: unknown) => {
-        guest.reject(error);
         context.reject([]);
         parts.onEnd(error as Error);
       },

@@ -1,11 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { pollUntil } from '../../base/abort.ts';
 import { DockerDemux } from '../../connections/dockerDemux.ts';
 import type { DoorFile } from '../doorFile.ts';
 import { AgentGuest } from '../guest/agentGuest.ts';
 import { DockerRefusal, type DockerApi } from './dockerApi.ts';
+
+/** How long a container may take to stop after its programs ended, in milliseconds. */
+const settleMs = 1_000;
 
 /** Undefined in the bundle (see esbuild.mjs), where the agent lies beside it. */
 const source = import.meta.url as string | undefined;
@@ -24,9 +27,14 @@ export async function agentText(): Promise<Buffer> {
   return Buffer.concat(await Promise.all(files.map((file) => readFile(file))));
 }
 
+/** The container has nothing that the agent could run in. */
+export class NoInterpreter extends Error {
+  override readonly name = 'NoInterpreter';
+}
+
 /**
  * Starts the agent in the container. Programs get what the container's own get, and the door's variables.
- * @throws DockerRefusal where the engine does not let it start
+ * @throws DockerRefusal where the engine does not let it start; NoInterpreter; Error where it ends at once
  */
 export async function startGuest(
   docker: DockerApi,
@@ -49,43 +57,45 @@ export async function startGuest(
   stream.on('data', (chunk: Buffer) => {
     try {
       demux.write(chunk);
-    } catch (error) {
-      guest.end(`What came from the container makes no sense: ${String(error)}`);
+    } catch {
+      // Not the agent's words, but the engine's about why there is none; it is asked below.
+      complaint.push(chunk);
       stream.destroy();
     }
   });
-  stream.on('error', (error) => guest.end(`Docker: ${error.message}`));
+  stream.on('error', (error) => guest.end(new Error(`Docker: ${error.message}`)));
   stream.once('close', () => {
     whyEnded(docker, { containerId, execId: id, complaint: Buffer.concat(complaint).toString() })
-      .catch((error: unknown) => String(error))
       .then((why) => guest.end(why))
-      .catch(() => undefined);
+      .catch((error: unknown) => guest.end(error as Error));
   });
   stream.once('end', () => stream.destroy());
-  await write(stream, text);
+  stream.write(text);
+  await guest.hello;
   return guest;
-}
-
-async function write(stream: Duplex, bytes: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    stream.write(bytes, (error) => (error ? reject(error) : resolve()));
-  });
 }
 
 async function whyEnded(
   docker: DockerApi,
-  ended: { containerId: string; execId: string; complaint: string },
-): Promise<string> {
-  const state = await docker.stateOf(ended.containerId);
-  if (state === undefined) return 'The container was removed.';
-  if (state !== 'running') return `The container is no longer running (${state}).`;
-  try {
-    const code = await docker.exitCode(ended.execId);
-    if (code === 126 || code === 127) {
-      return 'The container has no perl, which the SSH door needs. Add it to the image.';
-    }
-  } catch (error) {
-    if (!(error instanceof DockerRefusal)) throw error;
+  { containerId, execId, complaint }: { containerId: string; execId: string; complaint: string },
+): Promise<Error> {
+  // A container that stops ends its programs first.
+  const state = await pollUntil(
+    async () => {
+      const now = await docker.stateOf(containerId);
+      return now === 'running' ? undefined : (now ?? 'removed');
+    },
+    { everyMs: 50, timeoutMs: complaint === '' ? settleMs : 0, signal: new AbortController().signal },
+  );
+  if (state !== undefined) return new Error(`The container no longer runs (${state}).`);
+  const words = complaint.trim();
+  const code = await docker.exitCode(execId).catch((error: unknown) => {
+    if (error instanceof DockerRefusal) return undefined;
+    throw error;
+  });
+  // As Docker and shells say that a program is not there, or cannot be run.
+  if ((code === 126 || code === 127) && /\bperl\b/.test(words)) {
+    return new NoInterpreter('The container has no perl, which this needs. Add it to the image.');
   }
-  return `The door's program in the container ended. ${ended.complaint.trim()}`.trim();
+  return new Error(`The door's program in the container ended. ${words}`.trim());
 }
