@@ -3,10 +3,20 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'jsonc-parser';
 
+/** What takes effect in an environment that is there already: `devcontainer up` reads it anew each time. */
+const live = ['remoteEnv', 'userEnvProbe'] as const;
+
+/** What of a config needs no rebuild: another text means that it is to be read again. */
+export async function liveConfig(configFile: string): Promise<string> {
+  const config: unknown = parse(await readFile(configFile, 'utf8'), [], { allowTrailingComma: true });
+  if (typeof config !== 'object' || config === null) return '';
+  return JSON.stringify(live.map((name) => (config as Record<string, unknown>)[name] ?? null));
+}
+
 /**
  * A digest of what an environment is made from: the devcontainer.json (without comments and without
- * `customizations` and `name`, which change nothing inside), its Dockerfile, its compose files and its
- * local features. Another digest means that a rebuild would make something else.
+ * `customizations` and `name`, which change nothing inside, and what is live), its Dockerfile, its compose
+ * files and its local features. Another digest means that a rebuild would make something else.
  */
 export async function configFingerprint(configFile: string): Promise<string> {
   const hash = createHash('sha256');
@@ -16,7 +26,8 @@ export async function configFingerprint(configFile: string): Promise<string> {
     hash.update(text);
     return hash.digest('hex');
   }
-  const { customizations: _c, name: _n, ...made } = config as Record<string, unknown>;
+  const others = new Set<string>(['customizations', 'name', ...live]);
+  const made = Object.fromEntries(Object.entries(config).filter(([name]) => !others.has(name)));
   hash.update(JSON.stringify(made));
   const folder = path.dirname(configFile);
   for (const relative of referenced(made)) await addPath(hash, path.resolve(folder, relative), relative);

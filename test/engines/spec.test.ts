@@ -41,7 +41,9 @@ describe('with features it is the same', () => {
 });
 
 function compare(some: readonly SpecFixture[]): void {
-  it.for(some)('$name', async (fixture, { expect }) => {
+  // `$name` would be cut short.
+  const named = some.map((fixture) => [fixture.name, fixture] as const);
+  it.for(named)('%s', async ([, fixture], { expect }) => {
     const { theirs, ours } = await both(fixture);
     const shown = JSON.stringify(theirs);
     for (const text of fixture.shows) expect(shown).toContain(text);

@@ -3,7 +3,7 @@ import * as l10n from '@vscode/l10n';
 import type { ContainerInspectInfo } from 'dockerode';
 import { toSwitchyardError } from '../../base/errors.ts';
 import { Emitter } from '../../base/event.ts';
-import { configFingerprint } from '../../config/fingerprint.ts';
+import { liveConfig } from '../../config/fingerprint.ts';
 import type { Project } from '../../config/project.ts';
 import { readSwitchyardConfig } from '../../config/read.ts';
 import type { SwitchyardSettings } from '../../config/settings.ts';
@@ -29,7 +29,7 @@ import { noConfig, type ContainerCreator } from './creation.ts';
 import { detailsOf, type EngineInfo } from './details.ts';
 import { imageCreatedAt, removeBuiltImages, removeReplacedImage } from './images.ts';
 import { findContainer, labelsOf, stateOf } from './lookup.ts';
-import { environmentOf, RecordStore, type ContainerRecord } from './record.ts';
+import { environmentOf, recordOf, RecordStore, withLive, type ContainerRecord } from './record.ts';
 import { ContainerSampler } from './sampler.ts';
 import { companionsOf, removeComposeNetworks } from './services.ts';
 import { ContainerSession, type SessionParts } from './session.ts';
@@ -312,20 +312,34 @@ export class ContainerEnvironment implements Environment {
     start: Start | undefined,
     options: OperationOptions,
   ): Promise<OpenResult> {
-    return this.#session.enter(container, record, settings, start, options);
+    const current = await this.#upToDate(container, record, settings, options);
+    return this.#session.enter(container, current, settings, start, options);
+  }
+
+  /** Takes over what the config says now of what needs no rebuild. */
+  async #upToDate(
+    container: ContainerInspectInfo,
+    record: ContainerRecord,
+    settings: SwitchyardSettings,
+    options: OperationOptions,
+  ): Promise<ContainerRecord> {
+    const { configFile } = this.project;
+    const live = configFile === undefined ? record.live : await liveConfig(configFile);
+    if (live === record.live) return record;
+    options.progress.step(l10n.t('Reading the configuration'));
+    const { mergedConfiguration } = await this.#parts.creator.adopt(
+      this.project,
+      settings,
+      container,
+      options,
+    );
+    const current = withLive(record, live, mergedConfiguration);
+    await this.#records.write(current);
+    return current;
   }
 
   async #remember(result: UpResult): Promise<ContainerRecord> {
-    const { configFile } = this.project;
-    const record: ContainerRecord = {
-      containerId: result.containerId,
-      fingerprint: configFile === undefined ? '' : await configFingerprint(configFile),
-      remoteUser: result.remoteUser,
-      workspaceFolder: result.remoteWorkspaceFolder,
-      merged: result.mergedConfiguration,
-      userEnv: {},
-      access: undefined,
-    };
+    const record = await recordOf(result, this.project.configFile);
     await this.#records.write(record);
     return record;
   }

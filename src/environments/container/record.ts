@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from '../../base/log.ts';
-import type { MergedConfiguration } from '../../engines/devcontainerCli.ts';
+import { configFingerprint, liveConfig } from '../../config/fingerprint.ts';
+import type { MergedConfiguration, UpResult } from '../../engines/devcontainerCli.ts';
 import type { WorkspaceAccess } from './workspaceAccess.ts';
 
 /**
@@ -12,14 +13,46 @@ import type { WorkspaceAccess } from './workspaceAccess.ts';
 export interface ContainerRecord {
   readonly containerId: string;
   readonly fingerprint: string;
+  /** What the config said of what needs no rebuild, when `merged` was read. */
+  readonly live: string;
   readonly remoteUser: string;
   /** Absolute path inside. */
   readonly workspaceFolder: string;
   readonly merged: MergedConfiguration;
-  /** What the user's shell sets up. */
-  readonly userEnv: Readonly<Record<string, string>>;
+  /** What the user's shell sets up; undefined where it was not asked yet. */
+  readonly userEnv: Readonly<Record<string, string>> | undefined;
   /** How the remote user was let into the workspace; undefined where that was not looked at yet. */
   readonly access: WorkspaceAccess | undefined;
+}
+
+/** The record of a container that was just made, or taken over, from the config as it is now. */
+export async function recordOf(result: UpResult, configFile: string | undefined): Promise<ContainerRecord> {
+  return {
+    containerId: result.containerId,
+    fingerprint: configFile === undefined ? '' : await configFingerprint(configFile),
+    live: configFile === undefined ? '' : await liveConfig(configFile),
+    remoteUser: result.remoteUser,
+    workspaceFolder: result.remoteWorkspaceFolder,
+    merged: result.mergedConfiguration,
+    userEnv: undefined,
+    access: undefined,
+  };
+}
+
+/** The same container with what the config says now of what needs no rebuild; the rest is as it was made. */
+export function withLive(record: ContainerRecord, live: string, now: MergedConfiguration): ContainerRecord {
+  const { remoteEnv: _r, userEnvProbe: _u, ...made } = record.merged;
+  const { remoteEnv, userEnvProbe } = now;
+  return {
+    ...record,
+    live,
+    merged: {
+      ...made,
+      ...(remoteEnv === undefined ? {} : { remoteEnv }),
+      ...(userEnvProbe === undefined ? {} : { userEnvProbe }),
+    },
+    userEnv: undefined,
+  };
 }
 
 /** What programs of the remote user get on top of the container's own environment. */

@@ -88,7 +88,7 @@ export class ContainerSession {
     const isNew = start?.how === 'create';
     const [access, userEnv] = await Promise.all([
       isMounted && start && start.how !== 'resume' ? this.#grantAccess(known, options) : known.access,
-      isNew ? this.#probe(known, signal) : known.userEnv,
+      known.userEnv ?? this.#probe(known, signal),
       !isMounted && isNew ? this.#makeFolder(known, signal) : undefined,
     ]);
     const record =

@@ -16,6 +16,8 @@ export interface SpecFixture {
   readonly at?: string;
   /** Variables of the computer. */
   readonly env?: Readonly<Record<string, string>>;
+  /** The config is changed into this, and opened again. */
+  readonly then?: Readonly<Record<string, unknown>>;
   /** Stopped and opened again before it is looked at. */
   readonly restart?: boolean;
   /**

@@ -181,4 +181,20 @@ export const variableFixtures: readonly SpecFixture[] = [
     files: startup,
     shows: ['"FROM_PROFILE":"over"'],
   },
+  {
+    name: 'remoteEnv that changed needs no rebuild',
+    config: { remoteEnv: { A: 'before', GONE: '1' }, containerEnv: { C: 'c' } },
+    then: {
+      remoteEnv: { A: 'after ${containerEnv:C}', B: '${localWorkspaceFolderBasename}' },
+      containerEnv: { C: 'new' },
+    },
+    shows: ['"A":"after c"', '"B":"project"', '"C":"c"'],
+    always: true,
+  },
+  {
+    name: 'userEnvProbe that changed needs no rebuild',
+    config: { remoteUser: 'plain', userEnvProbe: 'none' },
+    then: { remoteUser: 'plain', userEnvProbe: 'loginShell' },
+    shows: ['"PLAIN":"1"'],
+  },
 ];

@@ -85,6 +85,13 @@ async function write(project: Project, fixture: SpecFixture): Promise<void> {
   }
 }
 
+async function rewrite(
+  { configFile = '' }: Project,
+  config: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  await writeFile(configFile, JSON.stringify({ image: base, ...config }));
+}
+
 async function openTheirs(project: Project, fixture: SpecFixture): Promise<Snapshot> {
   const { folder, configFile = '' } = project;
   const call = async (
@@ -108,6 +115,10 @@ async function openTheirs(project: Project, fixture: SpecFixture): Promise<Snaps
   };
   try {
     let up = await call('up');
+    if (fixture.then) {
+      await rewrite(project, fixture.then);
+      up = await call('up');
+    }
     if (fixture.restart) {
       const container = await inspect(project);
       const compose = container?.Config.Labels['com.docker.compose.project'];
@@ -127,6 +138,11 @@ async function openOurs(project: Project, fixture: SpecFixture): Promise<Snapsho
   const environment = provider.forProject(project);
   try {
     let opened = await environment.open(options);
+    if (fixture.then) {
+      await opened.hooks;
+      await rewrite(project, fixture.then);
+      opened = await environment.open(options);
+    }
     if (fixture.restart) {
       await opened.hooks;
       await environment.stop(options);
