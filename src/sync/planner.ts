@@ -9,7 +9,7 @@ import type { Contents, Sides, Trees } from './transfer.ts';
 
 const hashBatch = 200;
 /** What is read whole instead of hashed, because it will most likely be sent: files, and bytes in all. */
-const readAhead = { count: 256, bytes: 4 * 1024 * 1024 };
+const readAhead = { count: 1_024, bytes: 4 * 1024 * 1024 };
 
 const restless: Entry = { print: 'e', target: 'it changes all the time', racy: false };
 
