@@ -24,9 +24,11 @@ describe('a guest that lies', () => {
   const file = (at: string, size = 3): string => `f0 ${size} 1 1 1\0${at}\0\0`;
   const scan = (records: string, count = 1): Lie => ({ part: [records], end: [String(count)] });
 
+  // Everything else that it says is true, so that nothing but the one lie can be what is refused.
+  const read: Lie = { part: ['f0 3 1 1 1', 'abc'], end: [] };
+  const apply: Lie = { end: ['ok', 'f0 4 1 1 1', ''] };
+
   it('is believed where it does not lie', async () => {
-    const read: Lie = { part: ['f0 3 1 1 1', 'abc'], end: [] };
-    const apply: Lie = { end: ['ok', 'f0 4 1 1 1', ''] };
     two = new TwoFolders({}, new LyingGuest({ hello, scan: scan(file('planted')), read, apply }));
     two.write('host', 'mine', 'mine');
     await two.carry();
@@ -52,7 +54,7 @@ describe('a guest that lies', () => {
     ['sends a frame that is too large', { scan: { raw: Buffer.alloc(64, 0xff) } }],
     ['speaks another version', { hello: { end: ['2', 'python', 'root', 'boot', '/staging', '0'] } }],
   ])('is refused where it %s', async (_what, lies) => {
-    two = new TwoFolders({}, new LyingGuest({ hello, ...lies }));
+    two = new TwoFolders({}, new LyingGuest({ hello, read, apply, ...lies }));
     two.write('host', 'mine', 'mine');
     const around = fs.readdirSync(two.place).sort();
     await expect(two.carry()).rejects.toThrow();
@@ -80,6 +82,37 @@ describe.each(['python3', 'perl', 'sh'])('a shell that prints before %s begins',
     expect(two.read('guest', 'a')).toBe('a');
   });
 });
+
+it.skipIf(process.getuid?.() !== 0).each(['python3', 'perl', 'sh'])(
+  'deletes nothing below a folder that the guest’s user may not enter (%s)',
+  async (interpreter) => {
+    const nobody = 65_534;
+    class AsNobody extends LocalConnection {
+      override exec(request: ExecRequest): Promise<RemoteProcess> {
+        const become = ['/usr/bin/setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups'];
+        return super.exec({ ...request, argv: [...become, ...request.argv] });
+      }
+    }
+    const plain = new TwoFolders({}, undefined, interpreter);
+    cleanUp.push(() => plain.dispose());
+    const state = path.join(plain.place, 'nobody-state');
+    two = new TwoFolders({}, new AsNobody({ XDG_STATE_HOME: state, PATH: path.join(plain.place, 'bin') }));
+    fs.mkdirSync(two.guest, { recursive: true });
+    fs.mkdirSync(state);
+    for (const folder of [plain.place, two.place]) fs.chmodSync(folder, 0o711);
+    for (const folder of [state, path.dirname(two.guest), two.guest]) fs.chownSync(folder, nobody, nobody);
+    two.write('host', 'dark/inner/a', 'a');
+    two.write('host', 'b', 'b');
+    await two.carry();
+    expect(two.read('guest', 'dark/inner/a')).toBe('a');
+    fs.chmodSync(path.join(two.guest, 'dark'), 0);
+    two.remove('guest', 'b');
+    const report = await two.carry();
+    expect(report.skipped.map(({ path: at }) => at)).toContain('dark');
+    expect(two.read('host', 'dark/inner/a')).toBe('a');
+    expect(two.exists('host', 'b')).toBe(false);
+  },
+);
 
 it('does not wait for a file that never stops changing', async () => {
   two = new TwoFolders();
