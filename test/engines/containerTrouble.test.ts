@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -129,6 +129,33 @@ describe('the engine', () => {
     await rename(elsewhere, socket);
     expect(await environment.refresh(never)).toMatchObject({ state: 'absent', problem: undefined });
     provider.dispose();
+    await close();
+  });
+
+  it('is looked for anew after it could not be reached', async () => {
+    const { socket, close } = await fakeEngine((client) => {
+      client.once('data', () =>
+        client.end('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n[]'),
+      );
+    });
+    // What `docker context use` does: the context on the engine that runs, and a config that names it.
+    const folder = path.dirname(socket);
+    const id = createHash('sha256').update('spec').digest('hex');
+    await mkdir(path.join(folder, 'contexts', 'meta', id), { recursive: true });
+    const meta = path.join(folder, 'contexts', 'meta', id, 'meta.json');
+    const use = (host: string): Promise<void> =>
+      writeFile(meta, JSON.stringify({ Endpoints: { docker: { Host: host } } }));
+    await use(`unix://${socket}.nowhere`);
+    await writeFile(path.join(folder, 'config.json'), '{"currentContext":"spec"}');
+    const engine = new DockerEngine(
+      { program: 'docker', env: { DOCKER_CONFIG: folder, PATH: process.env['PATH'] } },
+      silentLogger,
+    );
+    const list = (): Promise<unknown[]> =>
+      engine.ask('No list.', (docker) => docker.listContainers(), { signal: never });
+    expect(await failureOf(list())).toMatchObject({ code: 'docker.notRunning' });
+    await use(`unix://${socket}`);
+    expect(await list()).toEqual([]);
     await close();
   });
 

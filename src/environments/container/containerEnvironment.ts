@@ -22,6 +22,7 @@ import type {
   OperationOptions,
   Usage,
 } from '../environment.ts';
+import { runInitializeCommand } from '../hooks/initialize.ts';
 import { OperationQueue } from '../operationQueue.ts';
 import { hasDrifted, isSameStatus, notRunning, statusOf } from './containerStatus.ts';
 import type { ContainerControl } from './control.ts';
@@ -255,14 +256,16 @@ export class ContainerEnvironment implements Environment {
         await this.#withServices(found, options.signal, (id) =>
           this.#parts.control.unpause(id, options.signal),
         );
-      } else if (record && record.merged.initializeCommand === undefined) {
+      } else if (record) {
+        const { initializeCommand } = record.merged;
+        await runInitializeCommand(this.#parts.runner, this.project.folder, initializeCommand, options);
         // Its services first: it may need them from its first moment on.
         for (const id of await companionsOf(this.#parts.engine, found, options.signal)) {
           await this.#parts.control.start(id, options.signal);
         }
         await this.#parts.control.start(found.Id, options.signal);
       } else {
-        // It runs the hook on the host, and starts other services where there are any.
+        // Another tool made it: the CLI knows what else a start needs.
         await this.#parts.creator.up(this.project, settings, options);
       }
     }

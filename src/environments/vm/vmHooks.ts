@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import * as l10n from '@vscode/l10n';
-import { SwitchyardError } from '../../base/errors.ts';
+import type { SwitchyardError } from '../../base/errors.ts';
 import type { Runner } from '../../base/process.ts';
 import type { Progress } from '../../base/progress.ts';
 import type { Connection } from '../../connections/connection.ts';
 import type { OpenResult } from '../environment.ts';
 import type { FileHookMarkers } from '../hooks/markers.ts';
-import { hookPlan, parseHook } from '../hooks/plan.ts';
+import { runInitializeCommand } from '../hooks/initialize.ts';
+import { hookPlan } from '../hooks/plan.ts';
 import { runDueHooks } from '../hooks/run.ts';
 import type { MachineRecord } from './record.ts';
 
@@ -42,28 +42,7 @@ export class VmHooks {
     progress: Progress,
     signal: AbortSignal,
   ): Promise<void> {
-    const steps = parseHook('initializeCommand', merged['initializeCommand']);
-    if (steps.length === 0) return;
-    progress.step(l10n.t('Running {0}', 'initializeCommand'));
-    const settled = await Promise.allSettled(
-      steps.map(({ argv: [program = '', ...args] }) =>
-        this.#runner.run(
-          { program, args, cwd: this.#folder, timeoutMs: 2 ** 31 - 1, parse: () => undefined },
-          { signal, onLine: (line) => progress.line(line) },
-        ),
-      ),
-    );
-    signal.throwIfAborted();
-    const failed = settled.find((one) => one.status === 'rejected');
-    if (!failed) return;
-    throw new SwitchyardError({
-      code: 'hook.failed',
-      what: l10n.t('{0} failed.', 'initializeCommand'),
-      why: failed.reason instanceof Error ? failed.reason.message : String(failed.reason),
-      next: l10n.t('Correct it in the configuration and try again; it runs on this computer.'),
-      remedies: [{ do: 'showLog' }, { do: 'retry' }],
-      cause: failed.reason,
-    });
+    await runInitializeCommand(this.#runner, this.#folder, merged['initializeCommand'], { progress, signal });
   }
 
   /** Runs in the machine what is due. @returns why one failed */
