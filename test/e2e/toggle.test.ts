@@ -34,7 +34,7 @@ describe('one project, container and VM', () => {
       await row.waitFor(/running/);
       await row.waitFor(/\d+(\.\d+)?MB/);
       await row.expand();
-      expect(await row.waitForFact('Start', /\d+(\.\d+)? s/)).toMatch(/s/);
+      await row.waitForFact('Start', /\d+(\.\d+)?(ms|s|min) last/);
       await row.waitForFact('CPU', /%/);
       await row.waitForFact('Workspace', /mounted/);
       await session.picture('container');
@@ -77,9 +77,9 @@ describe('one project, container and VM', () => {
     const row = workbench.environments.row('VM');
     await row.waitFor(/running/);
     await row.expand();
-    await row.waitForFact('Start', /\d+(\.\d+)? s/);
+    await row.waitForFact('Start', /\d+(\.\d+)?(ms|s|min) last/);
     await row.waitForFact('Memory', /MB/);
-    await workbench.environments.row('Container').waitForFact('Start', /\d+(\.\d+)? s/);
+    await workbench.environments.row('Container').waitForFact('Start', /\d+(\.\d+)?(ms|s|min) last/);
     await session.picture('both');
   });
 
