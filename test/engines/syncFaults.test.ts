@@ -32,7 +32,7 @@ it(
       } finally {
         await run.dispose();
       }
-      if (n % 50 === 49) process.stderr.write(`${n + 1} of ${runs} runs, ${failures.length} failed\n`);
+      if (n % 10 === 9) process.stderr.write(`${n + 1} of ${runs} runs, ${failures.length} failed\n`);
     }
     expect(failures).toEqual([]);
   },

@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import { silentProgress } from '../../../src/base/progress.ts';
 import type { WorkspaceSync } from '../../../src/sync/workspaceSync.ts';
 import { median, quantile } from '../harness.ts';
-import { plant, signal, timed, until, type Place } from './place.ts';
+import { plant, quiet, signal, timed, until, type Place } from './place.ts';
 
 /** Enough that the hundredth part of them is not the one worst. */
 const changes = Number(process.env['BENCH_CHANGES'] ?? 400);
@@ -17,9 +17,10 @@ export async function live(place: Place, files: number): Promise<void> {
   const request = { connection, guestFolder: target, guestId: 'bench' };
   await sync.attach(request, silentProgress, signal);
   await place.rsync(peer, 'warm');
+  await quiet();
   await oneChange(place, sync, { target, peer, files });
   await burst(place, sync, { target, peer });
-  await until(() => sync.health.state === 'inSync', 50);
+  await quiet();
   const rescans: number[] = [];
   const noops: number[] = [];
   for (let n = 0; n < place.runs + 2; n += 1) {

@@ -30,6 +30,21 @@ export async function until(condition: () => boolean, everyMs = 2): Promise<void
   }
 }
 
+/**
+ * Waits until this process has nothing more to do: what came in bulk is compared once more afterwards, which
+ * is no part of what is measured next. @throws after two minutes
+ */
+export async function quiet(): Promise<void> {
+  const deadline = performance.now() + 120_000;
+  for (let calm = 0; calm < 4;) {
+    if (performance.now() > deadline) throw new Error('It was never quiet.');
+    const before = process.cpuUsage();
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const { user, system } = process.cpuUsage(before);
+    calm = user + system < 50_000 ? calm + 1 : 0;
+  }
+}
+
 /** `count` files of 4 KiB, about 45 a folder. */
 export function plant(folder: string, count: number): void {
   for (let n = 0; n < count; n += 1) {
