@@ -4,6 +4,7 @@ import type { ContainerInspectInfo } from 'dockerode';
 import type { Project } from '../../config/project.ts';
 import type { DockerEngine } from '../../engines/docker.ts';
 import { statusOf } from '../../engines/dockerErrors.ts';
+import { composeImagesOf } from './services.ts';
 
 /** Images that the Dev Containers CLI builds for one project; others (debian, node, …) are not ours to remove. */
 const builtName = /^vsc-.+/;
@@ -46,7 +47,9 @@ export async function removeBuiltImages(
   for (const name of names.toSorted((one, other) => other.length - one.length)) {
     await removeImage(engine, name, signal);
   }
-  if (container) await removeReplacedImage(engine, container, signal);
+  if (!container) return;
+  await removeReplacedImage(engine, container, signal);
+  for (const name of composeImagesOf(container)) await removeImage(engine, name, signal);
 }
 
 /** Removes the image of a container that is gone, where a newer build took its name. */

@@ -10,6 +10,7 @@ import { statusOf } from '../../engines/dockerErrors.ts';
  */
 const projectLabel = 'com.docker.compose.project';
 const folderLabel = 'com.docker.compose.project.working_dir';
+const serviceLabel = 'com.docker.compose.service';
 
 /** The other services of a container that Compose made: their ids. None for any other container. */
 export async function companionsOf(
@@ -55,6 +56,13 @@ export async function removeComposeNetworks(
     },
     { signal },
   );
+}
+
+/** Names that Compose 1 and Compose 2 give to the image that they build for a service. */
+export function composeImagesOf({ Config }: Pick<ContainerInspectInfo, 'Config'>): readonly string[] {
+  const { [projectLabel]: project, [serviceLabel]: service } = Config.Labels;
+  if (project === undefined || service === undefined) return [];
+  return [`${project}_${service}`, `${project}-${service}`];
 }
 
 /** The folder that Compose takes for the project's: that of its first file. Undefined without such files. */

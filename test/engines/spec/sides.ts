@@ -158,9 +158,11 @@ async function openOurs(project: Project, fixture: SpecFixture): Promise<Snapsho
     if (!(error instanceof SwitchyardError)) throw error;
     return { outcome: 'failed' };
   } finally {
-    await remove(project);
+    const container = await inspect(project);
     await environment.destroy(options);
     provider.dispose();
+    await removeVolumes(container);
+    await expectNothingOf(project, container);
   }
 }
 
@@ -238,7 +240,23 @@ async function remove(project: Project): Promise<void> {
     for (const network of await composed('network', compose))
       await exec('docker', ['network', 'rm', network]);
   }
-  for (const { Name } of container.Mounts) {
+  await removeVolumes(container);
+}
+
+async function removeVolumes(container: ContainerInspectInfo | undefined): Promise<void> {
+  for (const { Name } of container?.Mounts ?? []) {
     if (Name?.startsWith('switchyard-spec-')) await exec('docker', ['volume', 'rm', Name]);
   }
+}
+
+/** Destroy takes everything along but volumes. */
+async function expectNothingOf(project: Project, container: ContainerInspectInfo | undefined): Promise<void> {
+  const compose = container?.Config.Labels['com.docker.compose.project'];
+  const left = [
+    (await inspect(project))?.Id,
+    ...(compose === undefined
+      ? []
+      : [...(await composed('ps', compose)), ...(await composed('network', compose))]),
+  ].filter((id) => id !== undefined);
+  if (left.length > 0) throw new Error(`Destroy left ${left.join(', ')}.`);
 }
