@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -127,7 +127,8 @@ export class Place {
   }
 
   dispose(): void {
-    execFile('sh', ['-c', `${this.#warm} -O exit root@127.0.0.1`], () => undefined);
+    // To its end, because it removes its socket: a folder that changes is not removed whole. None may be open.
+    spawnSync('sh', ['-c', `${this.#warm} -O exit root@127.0.0.1`], { stdio: 'ignore' });
     fs.rmSync(this.folder, { recursive: true, force: true });
   }
 }
