@@ -31,7 +31,7 @@ describe('one project, container and VM', () => {
       await workbench.command('Switchyard: Open in Container');
       await workbench.statusBar.waitFor(/^Container$/, bounds.create);
       const row = workbench.environments.row('Container');
-      await row.waitFor(/running/);
+      await row.waitFor(/^up\b/);
       await row.waitFor(/\d+(\.\d+)?MB/);
       await row.expand();
       await row.waitForFact('Start', /\d+(\.\d+)?(ms|s|min) last/);
@@ -75,7 +75,7 @@ describe('one project, container and VM', () => {
   test('the tree shows both kinds with their start times', async () => {
     const { workbench } = session;
     const row = workbench.environments.row('VM');
-    await row.waitFor(/running/);
+    await row.waitFor(/^up\b/);
     await row.expand();
     await row.waitForFact('Start', /\d+(\.\d+)?(ms|s|min) last/);
     await row.waitForFact('Memory', /MB/);
@@ -116,7 +116,7 @@ describe('one project, container and VM', () => {
       await row.waitFor(/suspended/, bounds.start);
       await session.picture('suspended');
       await workbench.command('Switchyard: Open in VM');
-      await row.waitFor(/running/, bounds.start);
+      await row.waitFor(/^up\b/, bounds.start);
       expect(await workbench.terminal.run('whoami', bounds.start)).toBe('dev');
     },
     bounds.create,
@@ -128,7 +128,7 @@ describe('one project, container and VM', () => {
       const { workbench } = session;
       await workbench.command('Switchyard: Back to Host');
       await workbench.statusBar.waitFor(/^Host$/, bounds.start);
-      await workbench.environments.row('Container').waitFor(/running|stopped/);
+      await workbench.environments.row('Container').waitFor(/^up\b|stopped/);
       await session.picture('host');
     },
     bounds.start,

@@ -66,6 +66,8 @@ export function environmentRow(snapshot: Snapshot): RowText {
 
 /** How the figures of a running environment are written: whole in a sentence, narrow in a row of 300 pixels. */
 interface Figures {
+  /** The word for its state. */
+  readonly running: string;
   readonly started: (ms: number) => string;
   readonly cpu: (percent: number) => string;
   readonly memory: (bytes: number) => string;
@@ -74,6 +76,9 @@ interface Figures {
   readonly wakes: (ms: number) => string;
 }
 const compact: Figures = {
+  get running() {
+    return l10n.t('up');
+  },
   started: compactDuration,
   cpu: compactPercent,
   memory: compactBytes,
@@ -81,6 +86,9 @@ const compact: Figures = {
   wakes: (ms) => l10n.t('wakes in {0}', compactDuration(ms)),
 };
 const full: Figures = {
+  get running() {
+    return l10n.t('running');
+  },
   started: (ms) => l10n.t('started in {0}', formatDuration(ms)),
   cpu: (percent) => l10n.t('{0} CPU', formatPercent(percent)),
   memory: (bytes) => l10n.t('{0} memory', formatBytes(bytes)),
@@ -115,7 +123,7 @@ function environmentParts(snapshot: Snapshot, figures: Figures): string[] {
       ];
     case 'running':
       return [
-        step ?? status.activity ?? l10n.t('running'),
+        step ?? status.activity ?? figures.running,
         ...(starts.last ? [figures.started(starts.last.durationMs)] : []),
         ...(usage?.cpuPercent === undefined ? [] : [figures.cpu(usage.cpuPercent)]),
         ...(usage?.memoryBytes === undefined ? [] : [figures.memory(usage.memoryBytes)]),

@@ -72,11 +72,11 @@ const running = snapshot('running', {
 
 describe('environmentRow', () => {
   it('says state, last start, CPU and memory of a running one', () => {
-    expect(environmentRow(running).description).toBe('running · 0.4s · 2% · 84MB');
+    expect(environmentRow(running).description).toBe('up · 0.4s · 2% · 84MB');
   });
 
   it('leaves out the figures that are not known', () => {
-    expect(environmentRow(snapshot('running')).description).toBe('running');
+    expect(environmentRow(snapshot('running')).description).toBe('up');
   });
 
   it.each([
