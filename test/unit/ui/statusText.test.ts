@@ -63,7 +63,7 @@ describe('statusText', () => {
       alone,
     );
     expect(tooltip).toMatch(/Container \| stopped/);
-    expect(tooltip).toMatch(/\*\*VM\*\* ✓ \| running/);
+    expect(tooltip).toMatch(/\*\*VM\*\* ✓ \| up/);
     expect(tooltip).toMatch(/Host/);
   });
 });
