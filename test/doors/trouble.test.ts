@@ -206,8 +206,10 @@ describe('environments that go, stop and come back', () => {
     const door = await ready(await containerDoor(proxy, plain));
     try {
       const session = new Client('ssh', ['-F', door.config, door.alias, 'echo in; sleep 30']);
-      const idle = new Client('ssh', ['-F', door.config, '-N', door.alias]);
-      await until(() => session.stdout.includes('in'));
+      const forward = ['-N', '-o', 'LogLevel=DEBUG', '-R', '0:127.0.0.1:9'];
+      const idle = new Client('ssh', ['-F', door.config, ...forward, door.alias]);
+      // One that is still on its way in would start the container again.
+      await until(() => session.stdout.includes('in') && idle.stderr.includes('Allocated port'));
       await succeed('docker', ['stop', '-t', '0', door.containerId]);
       const { code, stderr } = await session.ended;
       expect(code).toBe(255);

@@ -34,6 +34,15 @@ export type SshWay =
       readonly identityFile: string;
     };
 
+/** In the order in which our own server is fastest with them: AES-GCM is one pass in OpenSSL. */
+export const proxyCiphers = [
+  'aes128-gcm@openssh.com',
+  'aes256-gcm@openssh.com',
+  'aes128-ctr',
+  'aes192-ctr',
+  'aes256-ctr',
+] as const;
+
 /**
  * The alias of a project's environment. Lower case only: editors lower-case the authority of a remote
  * address, and an alias that was not would never be found.
@@ -83,6 +92,8 @@ function renderEntry(entry: SshEntry, knownHosts: string): string {
           `ProxyCommand ${proxyCommand(way)}`,
           // The server asks for nothing, and no key needs to be offered to it.
           'PreferredAuthentications none',
+          // OpenSSH would rather take ciphers that are slow in JavaScript.
+          `Ciphers ${proxyCiphers.join(',')}`,
         ]
       : [
           `HostName ${word(way.host)}`,

@@ -208,7 +208,7 @@ sub reap {
     }
 }
 
-sub signal_name { require Config; return (split ' ', $Config::Config{sig_name})[$_[0]] || $_[0] }
+sub signal_name { no warnings 'once'; require Config; return (split ' ', $Config::Config{sig_name})[$_[0]] || $_[0] }
 
 sub forget_program {
     my ($c) = @_;

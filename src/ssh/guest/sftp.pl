@@ -9,7 +9,7 @@ use Fcntl qw(:DEFAULT :mode :seek);
 use constant { MOST => 256 * 1024, DATA_MOST => 255 * 1024, HANDLES => 1000, NAMES => 100_000 };
 use constant { OK => 0, NO_MORE => 1, NO_FILE => 2, DENIED => 3, FAILURE => 4, BAD => 5, UNSUPPORTED => 8 };
 
-my (%handle, %owner, %group, $input, $init, $year);
+my (%handle, %owner, %group, $input, $init);
 my $next = 0;
 my @texts = ('Success', 'End of file', 'No such file', 'Permission denied', 'Failure', 'Bad message', '', '', 'Operation unsupported');
 
@@ -50,20 +50,31 @@ sub take_attributes {
 sub attributes { my (undef, undef, $mode, undef, $uid, $gid, undef, $size, $atime, $mtime) = @_;
     return pack('NQ>N5', 15, $size, $uid, $gid, $mode, $atime & 0xffffffff, $mtime & 0xffffffff) }
 
+# As `ls -l` prints an entry. Folders hold many entries that are alike, so each part is made once.
+my (%mode_text, %time_text, $now);
 my @months = qw(Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec);
-sub long_name {
-    my ($name, undef, undef, $mode, $links, $uid, $gid, undef, $size, undef, $mtime) = @_;
-    my $who = $owner{$uid} = exists $owner{$uid} ? $owner{$uid} : getpwuid($uid) || $uid;
-    my $whose = $group{$gid} = exists $group{$gid} ? $group{$gid} : getgrgid($gid) || $gid;
+sub mode_text {
+    my ($mode) = @_;
     my $type = S_ISDIR($mode) ? 'd' : S_ISLNK($mode) ? 'l' : S_ISREG($mode) ? '-' : S_ISFIFO($mode) ? 'p'
         : S_ISSOCK($mode) ? 's' : S_ISCHR($mode) ? 'c' : S_ISBLK($mode) ? 'b' : '?';
     my @bits = map { ($mode & 0400 >> $_) ? (qw(r w x))[$_ % 3] : '-' } 0 .. 8;
     $bits[2] = $bits[2] eq 'x' ? 's' : 'S' if $mode & 04000;
     $bits[5] = $bits[5] eq 'x' ? 's' : 'S' if $mode & 02000;
     $bits[8] = $bits[8] eq 'x' ? 't' : 'T' if $mode & 01000;
-    my (undef, $minute, $hour, $day, $month, $in) = localtime $mtime;
-    my $time = abs(time - $mtime) < 15552000 ? sprintf('%02d:%02d', $hour, $minute) : sprintf('%5d', $in + 1900);
-    return sprintf('%s%s %4d %-8s %-8s %8d %s %2d %5s %s', $type, join('', @bits), $links, $who, $whose, $size, $months[$month], $day, $time, $name);
+    return join '', $type, @bits;
+}
+sub time_text {
+    my (undef, $minute, $hour, $day, $month, $year) = localtime $_[0];
+    my $time = abs($now - $_[0]) < 15552000 ? sprintf('%02d:%02d', $hour, $minute) : sprintf('%5d', $year + 1900);
+    return sprintf('%s %2d %5s', $months[$month], $day, $time);
+}
+# An entry of a folder as readdir answers it: name, long name, attributes.
+sub entry {
+    my ($name, undef, undef, $mode, $links, $uid, $gid, undef, $size, $atime, $mtime) = @_;
+    my $long = ($mode_text{$mode} ||= mode_text($mode))
+        . sprintf(' %4d %-8s %-8s %8d ', $links, $owner{$uid} ||= getpwuid($uid) || "$uid", $group{$gid} ||= getgrgid($gid) || "$gid", $size)
+        . ($time_text{$mtime} ||= time_text($mtime)) . " $name";
+    return pack('N/a* N/a* N Q> N5', $name, $long, 15, $size, $uid, $gid, $mode, $atime & 0xffffffff, $mtime & 0xffffffff);
 }
 
 sub add_handle {
@@ -183,12 +194,13 @@ my %request = (
         my $h = take_handle($_[1]);
         return status($_[0], FAILURE, 'Unknown handle') unless $h && $h->{dir};
         my ($count, $body) = (0, '');
+        ($now, %time_text) = (time);
         while (length $body < NAMES) {
             my $name = readdir $h->{dir};
             last unless defined $name;
             # Removed since it was listed: not there any more.
             my @s = lstat "$h->{path}/$name" or next;
-            $body .= text($name) . text(long_name($name, @s)) . attributes(@s);
+            $body .= entry($name, @s);
             $count++;
         }
         return status($_[0], NO_MORE) unless $count;

@@ -26,6 +26,7 @@ async function main(doorFile: string): Promise<void> {
     if (known) return known;
     const opening = open(docker, door, user);
     guests.set(user, opening);
+    opening.then((guest) => guest.onDidEnd(gone)).catch(() => undefined);
     return opening;
   };
   const end = (error: Error | undefined): void => {
@@ -42,9 +43,15 @@ async function main(doorFile: string): Promise<void> {
       .catch(exit);
     setTimeout(exit, farewellMs);
   };
+  const socket = new StdioSocket();
+  /** The sessions say so themselves; a connection that only forwards ends with them, after their last words. */
+  const gone = (reason: string): void => {
+    if (isOver) return;
+    say(door, reason);
+    setImmediate(() => socket.end());
+  };
   // Begun at once, while client and server agree on keys.
   guestFor(door.user).catch(end);
-  const socket = new StdioSocket();
   // Also of a client that goes before it said a word, which ssh2 does not tell.
   socket.once('end', () => end(undefined));
   socket.once('close', () => end(undefined));

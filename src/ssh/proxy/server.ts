@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net';
 import ssh2, { type Connection } from 'ssh2';
 import type { Guest } from '../guest/guest.ts';
+import { proxyCiphers } from '../config/entry.ts';
 import { Forwards } from './forwards.ts';
+import { keepKeys } from './keyObjects.ts';
 import { serveSession } from './session.ts';
 import type { StdioSocket } from './stdio.ts';
 
@@ -24,10 +26,8 @@ export function serveSsh(socket: StdioSocket, parts: ServerParts): void {
   const server = new ssh2.Server({
     hostKeys: [parts.hostKey],
     ident: 'Switchyard',
-    algorithms: {
-      // AES-GCM only where the client has it: the fastest in OpenSSL, and ChaCha20 would be done in JavaScript.
-      cipher: ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'aes128-ctr', 'aes192-ctr', 'aes256-ctr'],
-    },
+    // The client chooses, as its configuration says; ChaCha20 would be done in JavaScript.
+    algorithms: { cipher: [...proxyCiphers] },
   });
   // A pipe does not break unnoticed, and a client that is stopped for a while is not gone.
   Object.assign(ssh2.Server, { KEEPALIVE_CLIENT_INTERVAL: 0 });
@@ -61,6 +61,7 @@ function serveClient(client: Connection, parts: ServerParts): void {
     });
     client.once('close', () => forwards.dispose());
   });
+  client.on('handshake', () => keepKeys(client));
   let failure: Error | undefined;
   client.on('error', (error) => (failure ??= error));
   client.once('end', () => parts.onEnd(failure));

@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { pollUntil } from '../../../src/base/abort.ts';
+import { proxyCiphers } from '../../../src/ssh/config/entry.ts';
 import type { DoorFile } from '../../../src/ssh/doorFile.ts';
 import { succeed } from './client.ts';
 
@@ -96,6 +97,7 @@ export async function containerDoor(
       `  ProxyCommand "${process.execPath}" "${path.join(proxy, 'ssh', 'proxy.cjs')}" "${doorFile}"`,
       `  UserKnownHostsFile "${path.join(folder, 'known_hosts')}"`,
       '  StrictHostKeyChecking yes',
+      `  Ciphers ${proxyCiphers.join(',')}`,
       '  LogLevel ERROR',
       '',
     ].join('\n'),

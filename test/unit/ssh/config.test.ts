@@ -71,6 +71,7 @@ describe('our own configuration file', () => {
       stricthostkeychecking: 'true',
       hostkeyalias: container.alias,
       preferredauthentications: 'none',
+      ciphers: expect.stringMatching(/^aes128-gcm/) as string,
     });
     expect(asRead(text, vm.alias)).toMatchObject({
       hostname: '192.168.121.5',
