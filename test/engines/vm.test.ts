@@ -3,8 +3,11 @@ import { readFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { silentLogger } from '../../src/base/log.ts';
 import type { Project } from '../../src/config/project.ts';
 import type { Environment } from '../../src/environments/environment.ts';
+import { SshBook } from '../../src/ssh/config/sshBook.ts';
+import { Doors } from '../../src/ssh/doors.ts';
 import { never } from './support/docker.ts';
 import { output, Steps, traces, virsh, vmLab, type VmLab } from './support/vm.ts';
 
@@ -170,6 +173,21 @@ describe('a project in its VM', () => {
       'echo "$SAMPLE_GREETING|$PATH"',
     ]);
     expect(stdout.trim()).toBe('Hello from the same image|/opt/tools/bin:/usr/local/bin:/usr/bin:/bin');
+  });
+
+  it('is an SSH host of this computer under a name of its own', async () => {
+    const book = new SshBook(path.join(lab.folder, 'ssh'), silentLogger);
+    const doors = new Doors(book, { node: process.execPath, script: '', env: {} });
+    const access = await vm.access?.(never);
+    if (!access) throw new Error('It has no way in.');
+    const { alias } = await doors.open(vm, access, { start: true });
+    expect(alias).toMatch(/^switchyard-[a-z0-9-]+-vm$/);
+    const through = async (...args: readonly string[]): Promise<string> =>
+      (await execute('ssh', ['-F', book.configFile, '-o', 'BatchMode=yes', ...args])).stdout;
+    expect(await through(alias, 'id -un; echo "$SAMPLE_GREETING"')).toBe('dev\nHello from the same image\n');
+    const copy = path.join(lab.folder, 'copied.txt');
+    await execute('scp', ['-F', book.configFile, `${alias}:/home/dev/hooks.log`, copy]);
+    expect(await readFile(copy, 'utf8')).toBe('created\nstarted\n');
   });
 
   it('runs a terminal that resizes, ends programs, and opens ports', async () => {

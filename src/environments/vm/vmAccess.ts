@@ -5,6 +5,7 @@ import { SwitchyardError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 
 import type { SshConnection } from '../../connections/sshConnection.ts';
+import type { EnvironmentAccess } from '../environment.ts';
 import type { Box, BoxStore } from './image/boxStore.ts';
 import { setGuestClock } from './guestClock.ts';
 import type { Machine } from './machine.ts';
@@ -102,6 +103,20 @@ export class VmAccess {
       this.#onDisconnected();
     });
     return connection;
+  }
+
+  /** What an SSH client needs to get in. @throws SwitchyardError `environment.gone` */
+  async forClients(record: MachineRecord): Promise<EnvironmentAccess> {
+    const { privateKeyFile, hostKey } = await this.#expectBox(record);
+    return {
+      by: 'ssh',
+      host: record.address ?? '',
+      port: 22,
+      user: record.user,
+      workspaceFolder: record.workspaceFolder,
+      identityFile: privateKeyFile,
+      hostKeys: [hostKey],
+    };
   }
 
   disconnect(): void {

@@ -13,6 +13,7 @@ import { SyncLock } from '../../sync/lock.ts';
 import { capabilitiesOf } from '../capabilities.ts';
 import type {
   Environment,
+  EnvironmentAccess,
   EnvironmentDetails,
   EnvironmentState,
   EnvironmentStatus,
@@ -103,6 +104,13 @@ export class VmEnvironment implements Environment {
       if (info?.state !== 'running') throw this.#guest.notRunning();
       return this.#guest.connect(record, either);
     }, signal);
+  }
+
+  /** Through the machine's own SSH server, with the key and the host key of its box. */
+  async access(signal: AbortSignal): Promise<EnvironmentAccess> {
+    // The connection knows the address that the machine has now.
+    await this.connect(signal);
+    return this.#guest.access();
   }
 
   async syncNow(options: OperationOptions): Promise<CarryReport | undefined> {

@@ -15,7 +15,7 @@ import type { DevcontainerCli } from '../../engines/devcontainerCli.ts';
 import type { DockerEngine } from '../../engines/docker.ts';
 import type { CarryReport } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
-import type { EnvironmentState, OpenResult } from '../environment.ts';
+import type { EnvironmentAccess, EnvironmentState, OpenResult } from '../environment.ts';
 import { FileHookMarkers } from '../hooks/markers.ts';
 import { stateOf } from './domainState.ts';
 import { setGuestClock } from './guestClock.ts';
@@ -98,6 +98,10 @@ export class VmGuest {
 
   async connect(record: MachineRecord, signal: AbortSignal): Promise<SshConnection> {
     return this.#access.connect(record, signal);
+  }
+
+  async access(): Promise<EnvironmentAccess> {
+    return this.#access.forClients(await this.expectRecord());
   }
 
   /** The hot path: enters a machine that runs; undefined where there is anything to be made or started. */
