@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
-import { appendFile, readFile, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { pollUntil } from '../../src/base/abort.ts';
 import type { EnvironmentStatus } from '../../src/environments/environment.ts';
 import {
@@ -180,6 +181,19 @@ describe('the sample', () => {
   });
 });
 
+/** A folder with every program of the PATH but one. */
+async function pathWithout(program: string): Promise<string> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'switchyard-path-'));
+  const seen = new Set([program]);
+  for (const source of (process.env['PATH'] ?? '').split(path.delimiter)) {
+    for (const name of await readdir(source).catch(() => [])) {
+      if (!seen.has(name)) await symlink(path.join(source, name), path.join(folder, name));
+      seen.add(name);
+    }
+  }
+  return folder;
+}
+
 describe.runIf(process.getuid?.() === 0)("a workspace that is root's", () => {
   const dockerfile = 'FROM debian:bookworm\nRUN useradd -m dev\n';
   const config = {
@@ -208,6 +222,22 @@ describe.runIf(process.getuid?.() === 0)("a workspace that is root's", () => {
     await environment.stop(quietly());
     const again = await environment.open(quietly());
     expect(await shell(again.connection, 'echo y >> later.txt; cat later.txt')).toBe('xy');
+  });
+
+  it('by the group of the remote user where setfacl is nowhere', async () => {
+    const { environment, project } = await make({ dockerfile, config });
+    await writeFile(path.join(project.folder, 'plain.txt'), 'x', { mode: 0o644 });
+    const programs = await pathWithout('setfacl');
+    vi.stubEnv('PATH', programs);
+    try {
+      const { connection, problem } = await environment.open(quietly());
+      expect(problem).toBeUndefined();
+      expect((await stat(path.join(project.folder, 'plain.txt'))).gid).toBe(1000);
+      expect(await shell(connection, 'echo y >> plain.txt; cat plain.txt')).toBe('xy');
+    } finally {
+      vi.unstubAllEnvs();
+      await rm(programs, { recursive: true });
+    }
   });
 
   it('by an access control list where setfacl is at hand', async () => {

@@ -34,7 +34,8 @@ const own: WorkspaceAccess = { how: 'own' };
  * hand the files over (chown) would make Git on the host refuse the folder ("dubious ownership"), and to
  * open them for everybody (chmod o+w) is no way either. So the owner stays, and one more user is let in:
  * - by an access control list, where `setfacl` is at hand on the host or in the container. With its
- *   default entries it also holds for what either side makes later;
+ *   default entries it also holds for what either side makes later, unless with a mode that keeps the group
+ *   from writing: that is let in at the next start;
  * - else by the group of the remote user: group and group permissions of what is there now, with setgid
  *   folders. What the host makes later is let in at the next start.
  * Files that their owner keeps for himself (no permission for group and others, such as SSH keys) stay
@@ -57,21 +58,22 @@ export async function grantAccess(
   const { before } = request;
   if (before?.how === 'own') return before;
   // With an access control list the group's part of the mode is its mask: without it the list is gone.
-  if (before?.how === 'acl' && (host.mode & 0o020) !== 0) return before;
+  const known = before?.how === 'acl' && (host.mode & 0o020) !== 0;
   if (before?.how === 'group') {
     await find(parts.runner, request.hostFolder, groupArgs(before.gid, isPrivate), log, signal);
     return before;
   }
   const ids = await identify(parts.engine, request, signal);
   if (!ids || ids.uid === '0' || ids.uid === String(host.uid)) return own;
-  progress.step(l10n.t('Letting {0} write the workspace', request.remoteUser));
-  const acl = setfaclArgs(ids.uid, isPrivate);
+  if (!known) progress.step(l10n.t('Letting {0} write the workspace', request.remoteUser));
+  // What was made since with a mode of its own (0644) has a mask that keeps the list from counting.
+  const acl = setfaclArgs(ids.uid, isPrivate, known);
   if (
     ((await isProgram('setfacl', process.env)) &&
       (await find(parts.runner, request.hostFolder, acl, log, signal))) ||
     (ids.hasSetfacl && (await findInside(parts.engine, request, acl, log, signal)))
   ) {
-    explain(progress, log, request, 'acl');
+    if (!known) explain(progress, log, request, 'acl');
     return { how: 'acl' };
   }
   await find(parts.runner, request.hostFolder, groupArgs(ids.gid, isPrivate), log, signal);
@@ -104,13 +106,42 @@ async function findInside(
   return code === 0;
 }
 
-/** The expression of find that gives `uid` an access control list entry on everything. */
-export function setfaclArgs(uid: string, isPrivate: boolean): readonly string[] {
+/**
+ * The expression of find that gives `uid` an access control list entry on everything.
+ * @param onlyNew only on what the entries that are there do not hold for
+ */
+export function setfaclArgs(uid: string, isPrivate: boolean, onlyNew: boolean): readonly string[] {
+  const masked = onlyNew ? ['!', '-perm', '-020'] : [];
   return [
     '-xdev',
-    ...['(', '-type', 'd', '-exec', 'setfacl', '-m', `u:${uid}:rwX,d:u:${uid}:rwX`, '{}', '+', ')'],
+    ...[
+      '(',
+      '-type',
+      'd',
+      ...masked,
+      '-exec',
+      'setfacl',
+      '-m',
+      `u:${uid}:rwX,d:u:${uid}:rwX`,
+      '{}',
+      '+',
+      ')',
+    ],
     '-o',
-    ...['(', '-type', 'f', ...shared(isPrivate), '-exec', 'setfacl', '-m', `u:${uid}:rwX`, '{}', '+', ')'],
+    ...[
+      '(',
+      '-type',
+      'f',
+      ...shared(isPrivate),
+      ...masked,
+      '-exec',
+      'setfacl',
+      '-m',
+      `u:${uid}:rwX`,
+      '{}',
+      '+',
+      ')',
+    ],
   ];
 }
 
