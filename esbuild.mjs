@@ -16,6 +16,8 @@ const extension = {
     'ssh/proxy': 'src/ssh/proxy/proxy.ts',
     'ssh/serve': 'src/ssh/proxy/serve.ts',
     'ssh/plain': 'src/ssh/proxy/plain.ts',
+    'vendor/dockerode': 'dockerode',
+    'vendor/ssh2': 'ssh2',
   },
   outdir: dist,
   outExtension: { '.js': '.cjs' },
@@ -28,6 +30,15 @@ const extension = {
   // ssh2 requires its native parts in try/catch; what cannot be loaded is done in JavaScript.
   external: ['vscode', 'cpu-features', '*.node'],
   plugins: [
+    {
+      // What is imported only when it is needed must not be read and compiled when the window opens.
+      name: 'heavy-apart',
+      setup: (build) => {
+        build.onResolve({ filter: /^(dockerode|ssh2)$/ }, ({ kind, path }) =>
+          kind === 'dynamic-import' ? { path: `./vendor/${path}.cjs`, external: true } : undefined,
+        );
+      },
+    },
     {
       // What few connections need stays out of what every one loads.
       name: 'plain-apart',
