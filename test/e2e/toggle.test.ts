@@ -123,12 +123,13 @@ describe('one project, container and VM', () => {
   );
 
   test(
-    'Back to Host leaves both as they are',
+    'Back to Host leaves the container running, and suspends the VM as its config says',
     async () => {
       const { workbench } = session;
       await workbench.command('Switchyard: Back to Host');
       await workbench.statusBar.waitFor(/^Host$/, bounds.start);
-      await workbench.environments.row('Container').waitFor(/^up\b|stopped/);
+      await workbench.environments.row('Container').waitFor(/^up\b/);
+      await workbench.environments.row('VM').waitFor(/^suspended/, bounds.start);
       await session.picture('host');
     },
     bounds.start,
