@@ -8,17 +8,16 @@ const watch = process.argv.includes('--watch');
 const outdirAt = process.argv.indexOf('--outdir');
 const dist = outdirAt === -1 ? 'dist' : process.argv[outdirAt + 1];
 
-/** @type {import('esbuild').BuildOptions} */
-const extension = {
-  entryPoints: {
-    extension: 'src/extension.ts',
-    'sync/hostWorker': 'src/sync/host/hostWorker.ts',
-    'ssh/proxy': 'src/ssh/proxy/proxy.ts',
-    'ssh/serve': 'src/ssh/proxy/serve.ts',
-    'ssh/plain': 'src/ssh/proxy/plain.ts',
-    'vendor/dockerode': 'dockerode',
-    'vendor/ssh2': 'ssh2',
-  },
+/** What is imported only when it is needed must not be read and compiled when the window opens. */
+const heavy = ['dockerode', 'ssh2'];
+
+/**
+ * @param {Record<string, string>} entryPoints
+ * @param {string} vendor where the heavy packages lie, seen from the files that are built
+ * @returns {import('esbuild').BuildOptions}
+ */
+const bundles = (entryPoints, vendor) => ({
+  entryPoints,
   outdir: dist,
   outExtension: { '.js': '.cjs' },
   bundle: true,
@@ -31,11 +30,10 @@ const extension = {
   external: ['vscode', 'cpu-features', '*.node'],
   plugins: [
     {
-      // What is imported only when it is needed must not be read and compiled when the window opens.
       name: 'heavy-apart',
       setup: (build) => {
-        build.onResolve({ filter: /^(dockerode|ssh2)$/ }, ({ kind, path }) =>
-          kind === 'dynamic-import' ? { path: `./vendor/${path}.cjs`, external: true } : undefined,
+        build.onResolve({ filter: new RegExp(`^(${heavy.join('|')})$`) }, ({ kind, path }) =>
+          kind === 'dynamic-import' ? { path: `${vendor}/${path}.cjs`, external: true } : undefined,
         );
       },
     },
@@ -52,7 +50,26 @@ const extension = {
   sourcemap: !production,
   minify: production,
   logLevel: 'info',
-};
+});
+
+const all = [
+  bundles(
+    {
+      extension: 'src/extension.ts',
+      ...Object.fromEntries(heavy.map((name) => [`vendor/${name}`, name])),
+    },
+    './vendor',
+  ),
+  bundles(
+    {
+      'sync/hostWorker': 'src/sync/host/hostWorker.ts',
+      'ssh/proxy': 'src/ssh/proxy/proxy.ts',
+      'ssh/serve': 'src/ssh/proxy/serve.ts',
+      'ssh/plain': 'src/ssh/proxy/plain.ts',
+    },
+    '../vendor',
+  ),
+];
 
 /** The Dev Containers CLI runs as a program of its own, under the editor's Node. */
 async function copyDevContainersCli() {
@@ -77,5 +94,7 @@ async function copyAgents() {
 await rm(dist, { recursive: true, force: true });
 await copyDevContainersCli();
 await copyAgents();
-if (watch) await (await context(extension)).watch();
-else await build(extension);
+for (const options of all) {
+  if (watch) await (await context(options)).watch();
+  else await build(options);
+}
