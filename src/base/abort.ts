@@ -11,7 +11,11 @@ export function withDeadline(signal: AbortSignal | undefined, ms: number): Abort
  * promise goes on: use it only where that work has an owner that ends it.
  */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
+  if (signal.aborted) {
+    // It may still fail, and then nobody is left to hear of it; unheard, it would end the process.
+    promise.catch(() => undefined);
+    throw signal.reason;
+  }
   let onAbort: (() => void) | undefined;
   const aborted = new Promise<never>((_resolve, reject) => {
     onAbort = () => reject(signal.reason as Error);
