@@ -35,8 +35,16 @@ export function identify(pid: number): ProcessIdentity | undefined {
   }
 }
 
-function runs({ pid, began }: ProcessIdentity): boolean {
-  return identify(pid)?.began === began;
+/** Where the system does not tell when a process began (`began` is ''), any of that number counts. */
+export function isRunning({ pid, began }: ProcessIdentity): boolean {
+  if (began !== '') return identify(pid)?.began === began;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Another person's process is one too.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 /** Names this process on this computer, for a label on something that must not outlive it. */
@@ -56,7 +64,7 @@ export function isOwnerGone(tag: string): boolean {
   const [host, pid, began] = parts as unknown[];
   if (host !== hostname() || typeof pid !== 'number' || typeof began !== 'string' || began === '')
     return false;
-  return !runs({ pid, began });
+  return !isRunning({ pid, began });
 }
 
 interface Entry {
@@ -108,13 +116,13 @@ export class ProcessLedger {
 
   async #settle(file: string, signal: AbortSignal): Promise<void> {
     const entry = await readEntry(file);
-    if (entry && runs(entry.owner)) return;
-    if (entry && runs(entry.child)) {
+    if (entry && isRunning(entry.owner)) return;
+    if (entry && isRunning(entry.child)) {
       this.#log.info(`Ending what a window that closed left running: ${entry.describe}`);
       signalGroup(entry.child.pid, 'SIGTERM');
       const until = performance.now() + graceMs;
-      while (runs(entry.child) && performance.now() < until) await delay(100, undefined, { signal });
-      if (runs(entry.child)) signalGroup(entry.child.pid, 'SIGKILL');
+      while (isRunning(entry.child) && performance.now() < until) await delay(100, undefined, { signal });
+      if (isRunning(entry.child)) signalGroup(entry.child.pid, 'SIGKILL');
     }
     await rm(file, { force: true });
   }

@@ -9,7 +9,7 @@ import { ConflictBook } from './conflictBook.ts';
 import type { StepReport } from './engine.ts';
 import { carryReport, healthOf, tellEveryMs, throttled, type UnderWay } from './health.ts';
 import type { HaltAnswer, LiveSync, SyncHealth, TwoVersions } from './liveSync.ts';
-import { SyncLock } from './lock.ts';
+import { FileLock } from '../base/fileLock.ts';
 import { openSession, type WorkspaceSyncOptions } from './openSession.ts';
 import { Answering, Question } from './otherWindow.ts';
 import { fromText, toText } from './path.ts';
@@ -29,7 +29,7 @@ const followEveryMs = 2_000;
 interface Attached {
   readonly session: Session;
   readonly request: CarryRequest;
-  readonly lock: SyncLock;
+  readonly lock: FileLock;
   readonly answering: Answering;
 }
 
@@ -238,7 +238,7 @@ export class WorkspaceSync implements LiveSync {
 
   async #begin(
     request: CarryRequest,
-    lock: SyncLock,
+    lock: FileLock,
     progress: Progress,
     signal: AbortSignal,
   ): Promise<CarryReport> {
@@ -269,16 +269,16 @@ export class WorkspaceSync implements LiveSync {
   }
 
   /** The lock, in its turn; undefined where another window has it, and has brought everything together. */
-  async #turn(signal: AbortSignal): Promise<SyncLock | undefined> {
+  async #turn(signal: AbortSignal): Promise<FileLock | undefined> {
     const { stateFolder, log } = this.#options;
     const file = path.join(stateFolder, 'lock');
-    const mine = await SyncLock.take(file);
+    const mine = await FileLock.take(file);
     if (mine) return mine;
     log.info('Sync: another window has this workspace, and is asked to bring it across.');
     const question = await Question.ask(stateFolder);
     const turn = await pollUntil(
       async () => {
-        const lock = await SyncLock.take(file);
+        const lock = await FileLock.take(file);
         return lock || (await question.isAnswered()) ? { lock } : undefined;
       },
       { everyMs: 100, timeoutMs: askMs, signal },
@@ -300,7 +300,7 @@ export class WorkspaceSync implements LiveSync {
     const { signal } = following;
     request.connection.onDidClose(() => following.abort());
     const takeOver = async (): Promise<void> => {
-      const lock = await pollUntil(() => SyncLock.take(path.join(this.#options.stateFolder, 'lock')), {
+      const lock = await pollUntil(() => FileLock.take(path.join(this.#options.stateFolder, 'lock')), {
         everyMs: followEveryMs,
         timeoutMs: Infinity,
         signal,

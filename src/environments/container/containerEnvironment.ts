@@ -11,7 +11,7 @@ import type { Connection } from '../../connections/connection.ts';
 import type { UpResult } from '../../engines/devcontainerCli.ts';
 import type { CarryReport } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
-import { SyncLock } from '../../sync/lock.ts';
+import { FileLock } from '../../base/fileLock.ts';
 import type {
   Environment,
   EnvironmentAccess,
@@ -411,7 +411,7 @@ export class ContainerEnvironment implements Environment {
   /** Only one window at a time changes the container. */
   async #locked<T>(options: OperationOptions, work: () => Promise<T>): Promise<T> {
     const file = path.join(this.project.storage, 'container.lock');
-    const lock = await SyncLock.acquire(file, options.signal, otherWindowMs);
+    const lock = await FileLock.acquire(file, options.signal, otherWindowMs);
     try {
       return await work();
     } finally {

@@ -2,7 +2,7 @@ import * as l10n from '@vscode/l10n';
 import { isCancellation, toSwitchyardError, type SwitchyardError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Progress } from '../../base/progress.ts';
-import { SyncLock } from '../../sync/lock.ts';
+import { FileLock } from '../../base/fileLock.ts';
 import type { OperationOptions } from '../environment.ts';
 import { splitByWaitFor, type HookName } from './plan.ts';
 import { dueHooks, failedBefore, runDueHooks, type HookRun } from './run.ts';
@@ -97,7 +97,7 @@ export class EnvironmentHooks {
   }
 
   async #locked<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    const lock = await SyncLock.acquire(this.#lockFile, signal, otherWindowMs);
+    const lock = await FileLock.acquire(this.#lockFile, signal, otherWindowMs);
     try {
       return await work();
     } finally {

@@ -9,7 +9,7 @@ import { run } from '../../connections/run.ts';
 import type { MergedConfiguration } from '../../engines/devcontainerCli.ts';
 import type { CarryReport } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
-import { SyncLock } from '../../sync/lock.ts';
+import { FileLock } from '../../base/fileLock.ts';
 import { capabilitiesOf } from '../capabilities.ts';
 import type {
   Environment,
@@ -258,7 +258,7 @@ export class VmEnvironment implements Environment {
 
   /** Only one window at a time makes, starts or removes the machine. */
   async #locked<T>(progress: Progress, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    const lock = await SyncLock.acquire(
+    const lock = await FileLock.acquire(
       path.join(this.project.storage, 'vm.lock'),
       signal,
       otherWindowMs,
