@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, open, readFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { cacheFolder } from './cache.ts';
@@ -30,8 +32,8 @@ const virtlogd: Daemon = {
   unit: 'virtlogd',
   start: ['virtlogd', '--daemon'],
   ask: async () => {
-    if (!existsSync('/run/libvirt/virtlogd-sock')) throw new Error('virtlogd does not listen.');
-    return Promise.resolve('');
+    await listens('/run/libvirt/virtlogd-sock');
+    return '';
   },
 };
 
@@ -44,6 +46,22 @@ const libvirt: Daemon = {
     return (await run('libvirtd', ['--version'], { timeoutMs: 20_000 })).trim().split(' ').at(-1) ?? '';
   },
 };
+
+/**
+ * Resolves where somebody listens on a unix socket. Its file proves nothing: a daemon that was killed leaves it.
+ * @throws Error where nobody does
+ */
+async function listens(socket: string): Promise<void> {
+  const connection = connect(socket);
+  try {
+    await once(connection, 'connect');
+  } catch (error) {
+    // It is root's alone, and its owner would be told otherwise than a stranger: refused.
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+  } finally {
+    connection.destroy();
+  }
+}
 
 /** @returns what to say: version, and whether it had to be started */
 export async function bringDocker(onLine: (line: string) => void): Promise<string> {
