@@ -1,6 +1,7 @@
 import * as l10n from '@vscode/l10n';
 import { SwitchyardError } from '../base/errors.ts';
 import { CommandFailed, lastLines, type Command } from '../base/process.ts';
+import { isNotServed, virshError } from './virsh.ts';
 
 /** Where a machine's Vagrantfile and Vagrant's own data about it lie. */
 export interface VagrantPlace {
@@ -137,6 +138,18 @@ export function isLocked(error: unknown): boolean {
   );
 }
 
+/**
+ * What a plugin of Vagrant said where it crashed: Ruby prints a message, its class and then a line for each
+ * caller, and those hide the message from whoever looks at the end.
+ */
+export function withoutBacktrace(stderr: string): string {
+  return stderr
+    .split('\n')
+    .filter((line) => !/^\s+(?:\d+: )?from \S+:\d+:in /.test(line))
+    .map((line) => line.replace(/^\S+\.rb:\d+:in [`'].*?': /, ''))
+    .join('\n');
+}
+
 /** A failed call of Vagrant as an error for a person. */
 export function vagrantError(error: unknown, what: string): unknown {
   if (!(error instanceof CommandFailed)) return error;
@@ -153,7 +166,7 @@ export function vagrantError(error: unknown, what: string): unknown {
     });
   }
   const exit = errorExit(error.stdout);
-  const text = exit?.text ?? lastLines(error.stderr, 5);
+  const text = exit?.text ?? lastLines(withoutBacktrace(error.stderr), 5);
   if (/ProviderNotFound|ProviderNotUsable|NoDefaultProvider/.test(exit?.name ?? '')) {
     return new SwitchyardError({
       code: 'vagrant.missing',
@@ -189,6 +202,8 @@ export function vagrantError(error: unknown, what: string): unknown {
       cause: error,
     });
   }
+  // Its plugin calls libvirt, and passes on what libvirt says.
+  if (/Libvirt::\w*Error/.test(error.stderr) && isNotServed(error)) return virshError(error, what);
   return new SwitchyardError({
     code: error.reason === 'timeout' ? 'timeout' : 'vagrant.failed',
     what,

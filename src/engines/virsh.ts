@@ -218,6 +218,13 @@ export function isNoNetwork(error: unknown): boolean {
   return error instanceof CommandFailed && /failed to get network|Network not found/i.test(error.stderr);
 }
 
+/** True where a call failed because a service of libvirt does not run, or went away in the middle. */
+export function isNotServed(error: CommandFailed): boolean {
+  return /failed to connect to the hypervisor|Failed to connect socket|Cannot recv data|Connection reset by peer/i.test(
+    error.stderr,
+  );
+}
+
 /** A failed call of virsh as an error for a person. */
 export function virshError(error: unknown, what: string): unknown {
   if (!(error instanceof CommandFailed)) return error;
@@ -242,16 +249,16 @@ export function virshError(error: unknown, what: string): unknown {
       remedies: [{ do: 'checkRequirements' }],
     });
   }
-  if (
-    /failed to connect to the hypervisor|Failed to connect socket|Cannot recv data|Connection reset by peer/i.test(
-      error.stderr,
-    )
-  ) {
+  if (isNotServed(error)) {
+    const unit = error.stderr.includes('virtlogd-sock') ? 'virtlogd' : 'libvirtd';
     return new SwitchyardError({
       ...common,
       code: 'libvirt.notRunning',
-      why: l10n.t('libvirt does not answer: its service is not running.'),
-      next: l10n.t('Start it (sudo systemctl start libvirtd) and try again.'),
+      why:
+        unit === 'virtlogd'
+          ? l10n.t('libvirt’s log service, which keeps the consoles of virtual machines, is not running.')
+          : l10n.t('libvirt does not answer: its service is not running.'),
+      next: l10n.t('Start it (sudo systemctl start {0}) and try again.', unit),
       remedies: [{ do: 'retry' }, { do: 'checkRequirements' }],
     });
   }

@@ -95,6 +95,29 @@ describe('errors', () => {
     });
   });
 
+  it('of a plugin that crashed say its message, not its callers', () => {
+    const crashed = [
+      "/usr/lib/ruby/vendor_ruby/fog/libvirt/requests/compute/create_domain.rb:8:in `define_domain_xml': Call to virDomainDefineXML failed: invalid argument (Libvirt::DefinitionError)",
+      "\tfrom /usr/lib/ruby/vendor_ruby/fog/libvirt/requests/compute/create_domain.rb:8:in `create_domain'",
+      "\tfrom /usr/share/rubygems-integration/all/gems/vagrant-2.3.4/lib/vagrant/machine.rb:217:in `block in action'",
+    ].join('\n');
+    expect(vagrantError(failed('', crashed), 'W')).toMatchObject({
+      why: 'Call to virDomainDefineXML failed: invalid argument (Libvirt::DefinitionError)',
+    });
+  });
+
+  it('of libvirt that come through the plugin are told as libvirt’s', () => {
+    const deaf = failed(
+      '',
+      "/usr/lib/ruby/vendor_ruby/fog/libvirt/requests/compute/vm_action.rb:7:in `create': Call to virDomainCreateWithFlags failed: Failed to connect socket to '/run/libvirt/virtlogd-sock': Connection refused (Libvirt::Error)",
+    );
+    expect(vagrantError(deaf, 'W')).toMatchObject({
+      code: 'libvirt.notRunning',
+      what: 'W',
+      next: 'Start it (sudo systemctl start virtlogd) and try again.',
+    });
+  });
+
   it('leave other errors as they are', () => {
     const other = new Error('x');
     expect(vagrantError(other, 'W')).toBe(other);
