@@ -93,7 +93,22 @@ export async function runSuite(
     };
   }
   if (counts.passed + counts.failed + counts.skipped === 0) return oneFailed(suite.name, 'It ran no test.');
-  return counts;
+  return withDetails(counts, ended.output);
+}
+
+/**
+ * Adds what the errors held besides their message: a program's whole output is there, which no report of
+ * vitest repeats and which nobody can ask for when a build server's machine is gone.
+ */
+function withDetails(counts: Counts, output: string): Counts {
+  const details = output.split('\n').filter((line) => line.startsWith('Serialized Error:'));
+  const [first, ...others] = counts.failures;
+  if (!first || details.length === 0) return counts;
+  const told = [...new Set(details)].slice(0, 10).map((line) => line.slice(0, 6000).replaceAll('\\n', '\n'));
+  return {
+    ...counts,
+    failures: [first, ...others, { title: 'What the errors held', message: told.join('\n') }],
+  };
 }
 
 function withFailure(counts: Counts, title: string, message: string): Partial<Counts> {

@@ -100,7 +100,7 @@ async function tellLeftovers(watch: Leftovers): Promise<void> {
 function tellFailures(): void {
   if (outcome.total.failures.length > 0) report.title('Failed');
   for (const { title, message } of outcome.total.failures) {
-    const lines = message.trimEnd().split('\n').slice(0, 40);
+    const lines = message.trimEnd().split('\n').slice(0, 200);
     report.say(`  ✗ ${title}\n${lines.map((line) => `      ${line}`).join('\n')}\n`);
   }
   if (outcome.total.skips.length > 0) report.title('Skipped');
