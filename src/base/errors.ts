@@ -47,6 +47,7 @@ export type ErrorCode =
   | 'ssh.failed'
   | 'ssh.config'
   | 'disk.full'
+  | 'port.taken'
   | 'environment.gone'
   | 'environment.busy'
   | 'sync.failed'

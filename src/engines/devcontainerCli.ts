@@ -46,7 +46,8 @@ export interface MergedConfiguration {
   readonly remoteEnv?: Readonly<Record<string, string | null>>;
   readonly containerEnv?: Readonly<Record<string, string>>;
   readonly forwardPorts?: readonly (number | string)[];
-  readonly portsAttributes?: Readonly<Record<string, { readonly label?: string }>>;
+  readonly portsAttributes?: Readonly<Record<string, unknown>>;
+  readonly otherPortsAttributes?: unknown;
   readonly initializeCommand?: LifecycleCommand;
   readonly onCreateCommands?: readonly LifecycleCommand[];
   readonly updateContentCommands?: readonly LifecycleCommand[];

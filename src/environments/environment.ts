@@ -3,6 +3,7 @@ import type { SwitchyardError } from '../base/errors.ts';
 import type { Event } from '../base/event.ts';
 import type { GuestKind } from '../base/kinds.ts';
 import type { Progress } from '../base/progress.ts';
+import type { PortsConfig } from '../config/ports.ts';
 import type { Project } from '../config/project.ts';
 import type { WorkspaceMode } from '../config/settings.ts';
 import type { Connection } from '../connections/connection.ts';
@@ -65,8 +66,8 @@ export interface EnvironmentDetails {
   /** Where the workspace is inside, as an absolute path. */
   readonly workspaceFolder: string | undefined;
   readonly isolation: Isolation | undefined;
-  /** Ports named by the config. */
-  readonly ports: readonly { readonly port: number; readonly label: string | undefined }[];
+  /** What the config says about ports. */
+  readonly ports: PortsConfig;
   /** Properties of the config that this kind does not honour, with the reason as a sentence. */
   readonly ignored: readonly { readonly property: string; readonly reason: string }[];
 }

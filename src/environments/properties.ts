@@ -27,7 +27,6 @@ const ignored = (reason: string): Treatment => ({ how: 'ignored', reason });
 function rows(): readonly Row[] {
   const engine = l10n.t('It speaks to the container engine; a virtual machine has none around it.');
   const ownKernel = l10n.t('A virtual machine has its own kernel: nothing needs to be allowed.');
-  const editor = l10n.t('The editor decides what happens to a port that is found.');
   const secrets = l10n.t('Secrets are not asked for yet.');
   const onLeave = (kind: string): string =>
     l10n.t('What happens on leaving is said by customizations.switchyard.{0}.onLeave.', kind);
@@ -84,15 +83,15 @@ function rows(): readonly Row[] {
       ),
       vm: emulated(l10n.t('Sizes the machine.')),
     },
+    { names: ['forwardPorts'], ...both(honoured) },
     {
-      names: ['forwardPorts', 'portsAttributes'],
-      ...both(emulated(l10n.t('Listed with their labels; ports of other services are not.'))),
+      names: ['portsAttributes', 'otherPortsAttributes'],
+      ...both(emulated(l10n.t('All but elevateIfNeeded: another port of this computer is taken instead.'))),
     },
-    { names: ['otherPortsAttributes'], ...both(ignored(editor)) },
     {
       names: ['appPort'],
       container: honoured,
-      vm: ignored(l10n.t('The virtual machine has an address of its own; its ports need not be published.')),
+      vm: emulated(l10n.t('Forwarded from this computer while the machine runs.')),
     },
     { names: ['runArgs'], container: honoured, vm: ignored(engine) },
     { names: ['privileged'], container: honoured, vm: ignored(ownKernel) },

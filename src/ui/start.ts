@@ -8,6 +8,7 @@ import { tellCarryReports } from './carryReports.ts';
 import { tellHookFailures } from './hookReports.ts';
 import { configCommands } from './commands/configCommands.ts';
 import { lifecycleCommands } from './commands/lifecycleCommands.ts';
+import { portCommands } from './commands/portCommands.ts';
 import { registerCommands } from './commands/register.ts';
 import type { CommandServices } from './commands/services.ts';
 import { syncCommands } from './commands/syncCommands.ts';
@@ -22,6 +23,8 @@ import { Monitor } from './model/monitor.ts';
 import { Others } from './model/others.ts';
 import { WindowProjects } from './model/windowProjects.ts';
 import { Operations } from './operations.ts';
+import { tellPorts } from './ports/portNotices.ts';
+import { WindowPorts } from './ports/windowPorts.ts';
 import { StatusBar } from './statusBar.ts';
 import { registerSyncVersions } from './syncVersions.ts';
 import { registerTerminalProfiles } from './terminalProfiles.ts';
@@ -53,6 +56,7 @@ export function startUi(parts: {
   const projects = ui.add(new WindowProjects(projectFactory({ providers, memory, storage, log }), log));
   const monitor = ui.add(new Monitor(providers, log));
   const others = ui.add(new Others(providers));
+  const ports = ui.add(new WindowPorts(projects, log));
   const errors = new ErrorReporter(log);
   const operations = ui.add(new Operations(log, errors));
   ui.add(
@@ -71,6 +75,7 @@ export function startUi(parts: {
         configCommands(services, memory),
         toolCommands(services),
         sshCommands(services, doors),
+        portCommands(services, ports),
       ],
       errors,
     ),
@@ -80,8 +85,9 @@ export function startUi(parts: {
   ui.add(trackContextKeys(projects));
   ui.add(tellCarryReports(projects, log));
   ui.add(tellHookFailures(projects, errors));
+  ui.add(tellPorts(ports, errors));
   ui.add(new StatusBar(projects, monitor));
-  ui.add(showTree({ projects, monitor, others }));
+  ui.add(showTree({ projects, monitor, others, ports }));
   void projects.reload();
   return {
     dispose: () => ui.dispose(),
@@ -101,9 +107,10 @@ function showTree({
   projects,
   monitor,
   others,
-}: Pick<CommandServices, 'projects' | 'monitor' | 'others'>): Disposable {
+  ports,
+}: Pick<CommandServices, 'projects' | 'monitor' | 'others'> & { ports: WindowPorts }): Disposable {
   const disposables = new DisposableStore();
-  const tree = disposables.add(new EnvironmentsTree(monitor, others));
+  const tree = disposables.add(new EnvironmentsTree(monitor, others, ports));
   const view = disposables.add(
     vscode.window.createTreeView('switchyard.environments', { treeDataProvider: tree }),
   );

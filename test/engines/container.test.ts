@@ -173,8 +173,13 @@ describe('the sample', () => {
       image: 'debian:bookworm',
       workspaceFolder: '/workspaces/project',
       isolation: { kernel: 'shared', acceleration: undefined },
-      ports: [{ port: 3000, label: undefined }],
-      ignored: [{ property: 'hostRequirements' }, { property: 'forwardPorts: db:5432' }],
+      ports: {
+        forward: [
+          { host: undefined, port: 3000, localPort: 3000 },
+          { host: 'db', port: 5432, localPort: 5432 },
+        ],
+      },
+      ignored: [{ property: 'hostRequirements' }],
     });
     const { connection } = await environment.open(quietly());
     expect(await shell(connection, 'uname -r')).toBe(details.isolation?.kernelRelease);

@@ -1,6 +1,7 @@
 import * as l10n from '@vscode/l10n';
 import type { ContainerInspectInfo } from 'dockerode';
 import { formatBytes } from '../../base/format.ts';
+import { readPorts } from '../../config/ports.ts';
 import { parseSize } from '../../config/sizes.ts';
 import type { WorkspaceMode } from '../../config/settings.ts';
 import type { MergedConfiguration } from '../../engines/devcontainerCli.ts';
@@ -45,17 +46,9 @@ export function detailsOf(parts: {
     workspaceMode: parts.workspaceMode,
     workspaceFolder: parts.workspaceFolder,
     isolation: isolationOf(parts.info),
-    ports: portsOf(merged),
+    ports: readPorts(merged ?? {}, true),
     ignored: ignoredOf(merged, parts.info),
   };
-}
-
-/** `forwardPorts` of this container; a port of another service (`db:5432`) is not one of its own. */
-export function portsOf(merged: MergedConfiguration | undefined): EnvironmentDetails['ports'] {
-  return (merged?.forwardPorts ?? []).flatMap((entry) => {
-    const port = Number(entry);
-    return Number.isInteger(port) ? [{ port, label: merged?.portsAttributes?.[String(entry)]?.label }] : [];
-  });
 }
 
 function ignoredOf(merged: MergedConfiguration | undefined, info: EngineInfo): EnvironmentDetails['ignored'] {
@@ -66,12 +59,6 @@ function ignoredOf(merged: MergedConfiguration | undefined, info: EngineInfo): E
       property: 'hostRequirements',
       reason,
     })),
-    ...(merged.forwardPorts ?? [])
-      .filter((entry) => typeof entry === 'string' && entry.includes(':'))
-      .map((entry) => ({
-        property: `forwardPorts: ${entry}`,
-        reason: l10n.t('Ports of other services are not forwarded yet.'),
-      })),
   ];
 }
 

@@ -3,6 +3,7 @@ import * as l10n from '@vscode/l10n';
 import { toSwitchyardError } from '../../base/errors.ts';
 import { Emitter } from '../../base/event.ts';
 import type { Progress } from '../../base/progress.ts';
+import { readPorts } from '../../config/ports.ts';
 import type { Project } from '../../config/project.ts';
 import type { Connection } from '../../connections/connection.ts';
 import { run } from '../../connections/run.ts';
@@ -179,11 +180,7 @@ export class VmEnvironment implements Environment {
         acceleration:
           record?.acceleration ?? chooseAcceleration(settings.vm.acceleration, await probeVirtualisation()),
       },
-      ports: (merged.forwardPorts ?? []).flatMap((port) =>
-        Number.isInteger(Number(port))
-          ? [{ port: Number(port), label: merged.portsAttributes?.[String(port)]?.label }]
-          : [],
-      ),
+      ports: readPorts(merged, false),
       ignored: ignoredProperties('vm', merged),
     };
   }

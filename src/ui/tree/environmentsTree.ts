@@ -2,7 +2,7 @@ import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
 import { DisposableStore, type Disposable } from '../../base/disposable.ts';
 import { guestKinds, type GuestKind } from '../../base/kinds.ts';
-import type { Environment } from '../../environments/environment.ts';
+import type { Environment, EnvironmentDetails } from '../../environments/environment.ts';
 import type { Monitor } from '../model/monitor.ts';
 import type { ProjectModel } from '../model/projectModel.ts';
 import type { Others } from '../model/others.ts';
@@ -10,13 +10,16 @@ import { activeUri } from './activeDecoration.ts';
 import type { FactNode, Node } from './nodes.ts';
 import type { SyncHealth } from '../../sync/liveSync.ts';
 import { syncNeedsPerson, syncRows } from './syncText.ts';
-import { environmentRow, factRows, ignoredRow, kindName, portsRow, type Snapshot } from './rowText.ts';
+import { portRow, portsRow } from '../ports/portText.ts';
+import type { WindowPorts } from '../ports/windowPorts.ts';
+import { environmentRow, factRows, ignoredRow, kindName, type Snapshot } from './rowText.ts';
 import type { RowText } from './row.ts';
 
 /** The view *Environments*: the projects' environments first, then the others of this computer. */
 export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposable {
   readonly #monitor: Monitor;
   readonly #others: Others;
+  readonly #ports: WindowPorts;
   readonly #nodes = new Map<string, Node>();
   /** What each environment showed last; only a change of it redraws. */
   readonly #shown = new Map<string, string>();
@@ -25,10 +28,13 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
   readonly #disposables = new DisposableStore();
   #models: readonly ProjectModel[] = [];
 
-  constructor(monitor: Monitor, others: Others) {
+  constructor(monitor: Monitor, others: Others, ports: WindowPorts) {
     this.#monitor = monitor;
     this.#others = others;
-    this.#disposables.add(monitor.onDidChange((environment) => this.#redraw(environment)));
+    this.#ports = ports;
+    for (const changes of [monitor.onDidChange, ports.onDidChange]) {
+      this.#disposables.add(changes((environment) => this.#redraw(environment)));
+    }
     this.#disposables.add(
       others.onDidChange((kind) => {
         const node = this.#nodes.get(othersId(kind));
@@ -58,6 +64,7 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
           .list(node.kind)
           .map((other) => ({ type: 'other', id: `other:${other.kind}:${other.id}`, other }));
       case 'other':
+      case 'port':
         return [];
     }
   }
@@ -70,6 +77,8 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
         return this.#environmentItem(node);
       case 'fact':
         return factItem(node);
+      case 'port':
+        return portItem(node);
       case 'others':
         return this.#othersItem(node);
       case 'other':
@@ -78,7 +87,7 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
   }
 
   getParent(node: Node): Node | undefined {
-    if (node.type === 'fact') return node.parent;
+    if (node.type === 'fact' || node.type === 'port') return node.parent;
     if (node.type === 'environment') return this.#nodes.get(projectId(node.model));
     if (node.type === 'other') return this.#nodes.get(othersId(node.other.kind));
     return undefined;
@@ -125,8 +134,7 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
         : fact(id, text),
     );
     const details = snapshot.details;
-    const ports = details && portsRow(details);
-    if (ports) nodes.push(fact('ports', ports));
+    if (details) nodes.push(...this.#portsNode(node, details, fact));
     const ignored = details && ignoredRow(details);
     if (ignored) {
       const parent = fact('ignored', ignored);
@@ -153,6 +161,26 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
       parent,
     }));
     return { ...parent, fact: syncNeedsPerson(health) ? 'workspaceAlarm' : 'workspace', children };
+  }
+
+  #portsNode(
+    { id, environment }: Extract<Node, { type: 'environment' }>,
+    { ports: config }: EnvironmentDetails,
+    fact: (id: string, text: RowText) => FactNode,
+  ): Node[] {
+    const forwarded = this.#ports.find(environment)?.list ?? [];
+    const row = portsRow(config, forwarded, environment.status.state === 'running');
+    if (!row) return [];
+    const parent = fact('ports', row);
+    if (forwarded.length === 0) return [parent];
+    const children = forwarded.map((port): Node => ({
+      type: 'port',
+      id: `${id}:port:${port.key}`,
+      environment,
+      port,
+      parent,
+    }));
+    return [{ ...parent, children }];
   }
 
   #environmentItem(node: Extract<Node, { type: 'environment' }>): vscode.TreeItem {
@@ -201,6 +229,7 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
       environmentRow(snapshot),
       factRows(snapshot),
       snapshot.details?.ports,
+      this.#ports.find(environment)?.list,
       snapshot.details?.ignored,
       [...snapshot.status.capabilities],
       snapshot.active,
@@ -308,6 +337,19 @@ function factItem(node: Extract<Node, { type: 'fact' }>): vscode.TreeItem {
       arguments: [node.parent],
     };
   }
+  return item;
+}
+
+function portItem({ id, port }: Extract<Node, { type: 'port' }>): vscode.TreeItem {
+  const text = portRow(port);
+  const item = new vscode.TreeItem(text.label, vscode.TreeItemCollapsibleState.None);
+  item.id = id;
+  item.contextValue = 'port;';
+  describe(item, text);
+  item.iconPath =
+    port.listening === false
+      ? new vscode.ThemeIcon('circle-outline', new vscode.ThemeColor('descriptionForeground'))
+      : new vscode.ThemeIcon('plug');
   return item;
 }
 

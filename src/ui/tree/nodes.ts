@@ -1,5 +1,6 @@
 import type { GuestKind } from '../../base/kinds.ts';
 import type { Environment, OtherEnvironment } from '../../environments/environment.ts';
+import type { ForwardedPort } from '../../ports/environmentPorts.ts';
 import type { ProjectModel } from '../model/projectModel.ts';
 import type { RowText } from './row.ts';
 
@@ -20,6 +21,13 @@ export type Node =
       readonly parent: Node;
       readonly children?: readonly Node[];
     }
+  | {
+      readonly type: 'port';
+      readonly id: string;
+      readonly environment: Environment;
+      readonly port: ForwardedPort;
+      readonly parent: Node;
+    }
   | { readonly type: 'others'; readonly id: string; readonly kind: GuestKind }
   | { readonly type: 'other'; readonly id: string; readonly other: OtherEnvironment };
 
@@ -29,12 +37,18 @@ export type FactNode = Extract<Node, { type: 'fact' }>;
 /** The environment's node that a row belongs to, or that it is. */
 export function environmentNodeOf(value: unknown): Extract<Node, { type: 'environment' }> | undefined {
   if (isEnvironmentNode(value)) return value;
-  return hasType(value, 'fact') ? environmentNodeOf((value as FactNode).parent) : undefined;
+  return hasType(value, 'fact') || isPortNode(value)
+    ? environmentNodeOf((value as FactNode).parent)
+    : undefined;
 }
 
 /** Tells an environment's node from whatever else a command may be called with. */
 export function isEnvironmentNode(value: unknown): value is Extract<Node, { type: 'environment' }> {
   return hasType(value, 'environment');
+}
+
+export function isPortNode(value: unknown): value is Extract<Node, { type: 'port' }> {
+  return hasType(value, 'port');
 }
 
 export function isOtherNode(value: unknown): value is Extract<Node, { type: 'other' }> {

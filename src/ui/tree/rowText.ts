@@ -322,19 +322,6 @@ function kernelRow(own: boolean, release: string | undefined): RowText {
   };
 }
 
-/** The group row of the config's ports. */
-export function portsRow(details: EnvironmentDetails): RowText | undefined {
-  if (details.ports.length === 0) return undefined;
-  const list = details.ports.map(({ port, label }) =>
-    label === undefined ? String(port) : `${port} ${label}`,
-  );
-  return {
-    label: l10n.t('Ports'),
-    description: list.join(', '),
-    tooltip: l10n.t('Ports that the configuration names: {0}.', list.join(', ')),
-  };
-}
-
 /** The group row of what this kind does not honour. */
 export function ignoredRow(details: EnvironmentDetails): RowText | undefined {
   const { ignored } = details;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SwitchyardError } from '../../../../src/base/errors.ts';
+import { readPorts } from '../../../../src/config/ports.ts';
 import type { EnvironmentState } from '../../../../src/environments/environment.ts';
 import type { StartRecord } from '../../../../src/metrics/startHistory.ts';
 import {
@@ -7,7 +8,6 @@ import {
   factRows,
   ignoredRow,
   isolationRows,
-  portsRow,
   startRow,
   type Snapshot,
 } from '../../../../src/ui/tree/rowText.ts';
@@ -65,7 +65,7 @@ const running = snapshot('running', {
       rootIsHostRoot: true,
       acceleration: undefined,
     },
-    ports: [],
+    ports: readPorts({}, true),
     ignored: [],
   },
 });
@@ -203,25 +203,15 @@ describe('isolationRows', () => {
   });
 });
 
-describe('portsRow and ignoredRow', () => {
+describe('ignoredRow', () => {
   const details = running.details;
   if (!details) throw new Error('the running snapshot has details');
 
-  it('have no row without content', () => {
-    expect(portsRow(details)).toBeUndefined();
+  it('is not there without content', () => {
     expect(ignoredRow(details)).toBeUndefined();
   });
 
-  it('list what there is', () => {
-    expect(
-      portsRow({
-        ...details,
-        ports: [
-          { port: 3000, label: 'web' },
-          { port: 9229, label: undefined },
-        ],
-      })?.description,
-    ).toBe('3000 web, 9229');
+  it('lists what there is', () => {
     const ignored = ignoredRow({ ...details, ignored: [{ property: 'runArgs', reason: 'A VM has none.' }] });
     expect(ignored?.description).toBe('runArgs');
     expect(ignored?.tooltip).toBe('runArgs: A VM has none.');

@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pollUntil } from '../../src/base/abort.ts';
+import { Emitter } from '../../src/base/event.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import { readPorts } from '../../src/config/ports.ts';
+import type { RemoteProcess } from '../../src/connections/connection.ts';
+import { DockerConnection } from '../../src/connections/dockerConnection.ts';
+import { run } from '../../src/connections/run.ts';
+import type { Environment } from '../../src/environments/environment.ts';
+import { EnvironmentPorts } from '../../src/ports/environmentPorts.ts';
+import { never, realEngine, removeContainer, startContainer } from './support/docker.ts';
+
+const engine = realEngine();
+let containerId: string;
+let connection: DockerConnection;
+let ports: EnvironmentPorts;
+
+/** Answers every request with who it is. */
+const server = `
+use IO::Socket::INET; $| = 1;
+my $s = IO::Socket::INET->new(LocalAddr => $ARGV[0], LocalPort => $ARGV[1], Listen => 5, ReuseAddr => 1) or die $!;
+print "ready\\n";
+while (my $c = $s->accept) {
+  while (defined(my $line = <$c>)) { last if $line =~ /^\\r?$/ }
+  print $c "HTTP/1.0 200 OK\\r\\n\\r\\n", scalar(getpwuid $<), " inside\\n"; close $c;
+}`;
+
+async function serve(address: string, port: number): Promise<RemoteProcess> {
+  const process = await connection.exec({ argv: ['perl', '-e', server, address, String(port)] }, never);
+  await new Promise((resolve) => process.stdout.once('data', resolve));
+  return process;
+}
+
+async function becomes(condition: () => Promise<boolean> | boolean): Promise<void> {
+  const met = await pollUntil(async () => ((await condition()) ? true : undefined), {
+    everyMs: 50,
+    timeoutMs: 30_000,
+    signal: never,
+  });
+  expect(met).toBe(true);
+}
+
+beforeAll(async () => {
+  containerId = await startContainer(engine);
+  connection = new DockerConnection(engine, { containerId, user: 'dev', env: {}, cwd: '/' }, silentLogger);
+  await becomes(
+    async () => (await run(connection, { argv: ['test', '-e', '/ready'], user: '0' }, never)).code === 0,
+  );
+  const environment = {
+    kind: 'container',
+    status: { state: 'running' },
+    onDidChangeStatus: new Emitter<unknown>().event,
+    connect: () => Promise.resolve(connection),
+    details: () =>
+      Promise.resolve({ ports: readPorts({ portsAttributes: { 3456: { label: 'Web' } } }, true) }),
+  } as unknown as Environment;
+  ports = new EnvironmentPorts(environment, { isActive: () => true, log: silentLogger });
+});
+afterAll(async () => {
+  ports.dispose();
+  connection.dispose();
+  await removeContainer(engine, containerId);
+});
+
+describe('the ports of a container', () => {
+  it('are found when a program listens, answer on this computer, and go with it', async () => {
+    await ports.reload();
+    const program = await serve('127.0.0.1', 3456);
+    await becomes(() => ports.list.length > 0);
+    const [found] = ports.list;
+    expect(ports.list).toMatchObject([{ port: 3456, origin: 'found', attributes: { label: 'Web' } }]);
+    expect(found?.command).toContain('perl');
+    const answer = await fetch(`http://127.0.0.1:${found?.localPort ?? 0}/`, {
+      signal: AbortSignal.timeout(30_000),
+    });
+    expect(await answer.text()).toBe('dev inside\n');
+    program.dispose();
+    await becomes(() => ports.list.length === 0);
+  });
+
+  it('are reached at the address on which they listen, also where it is not the loopback', async () => {
+    const { stdout } = await run(connection, { argv: ['hostname', '-i'] }, never);
+    const program = await serve(stdout.toString().trim(), 3457);
+    await becomes(() => ports.list.some(({ port }) => port === 3457));
+    const found = ports.list.find(({ port }) => port === 3457);
+    const answer = await fetch(`http://127.0.0.1:${found?.localPort ?? 0}/`, {
+      signal: AbortSignal.timeout(30_000),
+    });
+    expect(await answer.text()).toBe('dev inside\n');
+    program.dispose();
+    await program.exit;
+  });
+
+  it('are watched by one program, which ends with the watching', async () => {
+    const watchers = async (): Promise<number> => {
+      const { Processes } = await engine.ask(
+        'The processes of the container.',
+        (docker) => docker.getContainer(containerId).top() as Promise<{ Processes: string[][] }>,
+        { signal: never },
+      );
+      return Processes.filter((columns) => columns.join(' ').includes('/proc/net/tcp')).length;
+    };
+    expect(await watchers()).toBe(1);
+    ports.dispose();
+    await becomes(async () => (await watchers()) === 0);
+  });
+});
