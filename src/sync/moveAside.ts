@@ -1,26 +1,48 @@
 import type { Logger } from '../base/log.ts';
 import { conflictPlace } from './conflictCopy.ts';
-import type { Entry } from './entry.ts';
+import { typeOf, type Entry } from './entry.ts';
+import { isPackedRefs, keepGuestRefs } from './packedRefs.ts';
 import { ancestorsOf, toText, type BytePath } from './path.ts';
 import type { Action } from './reconcile.ts';
 import type { Operation } from './side.ts';
+import { eachInSlices, filterInSlices } from './slices.ts';
 import type { Sides, Trees } from './transfer.ts';
+
+interface Parts {
+  readonly sides: Sides;
+  readonly trees: Trees;
+  readonly log: Logger;
+  readonly now: () => Date;
+}
+
+interface Aside {
+  readonly conflicts: { path: BytePath; copy: BytePath }[];
+  readonly again: Set<BytePath>;
+}
 
 /** Moves the guest's entry of each conflict to a path of its own, or to the trash what has no use. */
 export async function moveAside(
   actions: readonly Action[],
-  parts: { readonly sides: Sides; readonly trees: Trees; readonly log: Logger; readonly now: () => Date },
+  parts: Parts,
   signal: AbortSignal,
-): Promise<{ conflicts: { path: BytePath; copy: BytePath }[]; again: Set<BytePath> }> {
+): Promise<Aside> {
   const conflicts: { path: BytePath; copy: BytePath }[] = [];
   const again = new Set<BytePath>();
   const taken = new Set<BytePath>();
   const operations: Operation[] = [];
   const { host, guest } = parts.trees;
-  for (const action of actions) {
-    if (action.do !== 'conflict') continue;
+  const clashing: Extract<Action, { do: 'conflict' }>[] = [];
+  await eachInSlices(
+    actions,
+    (action) => {
+      if (action.do === 'conflict') clashing.push(action);
+    },
+    signal,
+  );
+  for (const action of clashing) {
     const { path } = action;
     again.add(path);
+    if (isPackedRefs(path) && !(await unpackRefs(path, parts, { conflicts, again }, signal))) continue;
     const copy = conflictPlace(path, parts.now(), (at) => host.has(at) || guest.has(at) || taken.has(at));
     if (copy === undefined) {
       operations.push({ do: 'remove', path, expect: action.guest.print });
@@ -45,7 +67,8 @@ export async function moveAside(
     } else if (operation.do === 'remove') guest.delete(operation.path);
     else if (operation.do === 'move') {
       conflicts.push({ path: operation.path, copy: operation.to });
-      for (const at of moveInTree(guest, operation.path, operation.to, outcome.entry)) again.add(at);
+      const moved = { from: operation.path, to: operation.to, entry: outcome.entry };
+      for (const at of await moveInTree(guest, moved, signal)) again.add(at);
       parts.log.warn(
         `Sync: both sides changed ${toText(operation.path)}; the guest's is now ${toText(operation.to)}.`,
       );
@@ -54,21 +77,49 @@ export async function moveAside(
   return { conflicts, again };
 }
 
-/** What a tree holds below a folder. */
-export function below(folder: BytePath, paths: Iterable<BytePath>): BytePath[] {
-  const prefix = `${folder}/`;
-  return [...paths].filter((path) => path.startsWith(prefix));
+/** Gives the guest's refs files of their own. @returns false where that could not be done for each */
+async function unpackRefs(
+  path: BytePath,
+  parts: Parts,
+  { conflicts, again }: Aside,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const refs = await keepGuestRefs(path, parts, signal);
+  if (!refs) return false;
+  const { guest } = parts.trees;
+  const outcomes = await parts.sides.guest.apply(refs.operations, signal);
+  for (const [index, outcome] of outcomes.entries()) {
+    const operation = refs.operations[index];
+    if (!operation || !outcome.done || !outcome.entry) continue;
+    guest.set(operation.path, outcome.entry);
+    again.add(operation.path);
+  }
+  const isDone = outcomes.every((outcome) => outcome.done);
+  if (isDone) conflicts.push(...refs.kept);
+  for (const { path: ref, copy } of isDone ? refs.kept : []) {
+    parts.log.warn(`Sync: both sides moved ${toText(ref)}; the guest's is now ${toText(copy)}.`);
+  }
+  return isDone;
+}
+
+/** What a tree holds below any of these folders. */
+export async function below(
+  folders: ReadonlySet<BytePath>,
+  paths: Iterable<BytePath>,
+  signal: AbortSignal,
+): Promise<BytePath[]> {
+  return filterInSlices(paths, (path) => ancestorsOf(path).some((folder) => folders.has(folder)), signal);
 }
 
 /** Renames what a tree holds at and below a path; every path that this concerns. */
-function moveInTree(
+async function moveInTree(
   tree: Map<BytePath, Entry>,
-  from: BytePath,
-  to: BytePath,
-  entry: Entry | undefined,
-): BytePath[] {
+  { from, to, entry }: { from: BytePath; to: BytePath; entry: Entry | undefined },
+  signal: AbortSignal,
+): Promise<BytePath[]> {
   const concerned = [from, to];
-  for (const inner of below(from, tree.keys())) {
+  const inside = entry && typeOf(entry) === 'd' ? await below(new Set([from]), tree.keys(), signal) : [];
+  for (const inner of inside) {
     const held = tree.get(inner);
     const moved = to + inner.slice(from.length);
     tree.delete(inner);

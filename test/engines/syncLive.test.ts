@@ -241,6 +241,51 @@ describe('a live sync', () => {
       git(other, 'fsck', '--strict');
     }
   });
+  it('keeps the refs of both sides where both packed theirs anew', async () => {
+    const git = (side: 'host' | 'guest', ...args: string[]): string => runGit(two[side], args);
+    git('host', 'init', '-q', '-b', 'main');
+    two.write('host', 'src/a.txt', 'first');
+    git('host', 'add', '-A');
+    git('host', 'commit', '-q', '-m', 'first');
+    git('host', 'branch', 'moved');
+    git('host', 'pack-refs', '--all');
+    await until(() => headOf(two.guest) === headOf(two.host), 'the commit is on the other side');
+    await untilSameGit();
+    await pause();
+    const tips: Record<string, string> = {};
+    for (const side of ['host', 'guest'] as const) {
+      git(side, 'commit', '-q', '--allow-empty', '-m', `of the ${side}`);
+      const tip = git(side, 'rev-parse', 'HEAD');
+      tips[side] = tip;
+      git(side, 'reset', '-q', '--soft', 'main~1');
+      git(side, 'branch', '-f', 'moved', tip);
+      git(side, 'branch', `only-${side}`, tip);
+      git(side, 'pack-refs', '--all');
+    }
+    sync.resume();
+    const ref = (side: 'host' | 'guest', name: string): string =>
+      runGit(two[side], ['for-each-ref', '--format=%(objectname)', name]);
+    for (const side of ['host', 'guest'] as const) {
+      await until(() => ref(side, 'refs/switchyard/heads/moved') === tips['guest'], `kept on the ${side}`);
+      await until(
+        () => ref(side, 'refs/heads/only-guest') === tips['guest'],
+        `the guest’s is on the ${side}`,
+      );
+      await until(() => ref(side, 'refs/heads/only-host') === tips['host'], `the host’s is on the ${side}`);
+      expect(ref(side, 'refs/heads/moved')).toBe(tips['host']);
+      git(side, 'fsck', '--strict');
+    }
+    await until(() => sync.health.conflicts.length === 1, 'a conflict');
+    expect(sync.health.conflicts[0]).toMatchObject({
+      path: '.git/refs/heads/moved',
+      copy: '.git/refs/switchyard/heads/moved',
+    });
+    await sync.resolveConflict('.git/refs/heads/moved', 'guest', signal);
+    for (const side of ['host', 'guest'] as const) {
+      await until(() => ref(side, 'refs/heads/moved') === tips['guest'], `the guest’s it is on the ${side}`);
+      expect(git(side, 'rev-parse', 'main')).toBe(git('host', 'rev-parse', 'main'));
+    }
+  });
 });
 
 async function untilSameGit(): Promise<void> {
