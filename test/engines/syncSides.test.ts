@@ -213,6 +213,46 @@ describe.each(['host', 'python3', 'perl', 'sh'] as const)('the side of %s', (who
     expect([...told].sort()).toEqual([...wanted].sort());
   });
 
+  it('does not tell of what was written through it, but of what comes after', async () => {
+    if (who === 'sh') return;
+    const told: string[] = [];
+    const events = {
+      paths: (paths: readonly string[]): unknown => told.push(...paths),
+      anywhere: (): unknown => told.push('anywhere'),
+      exhausted: (): unknown => told.push('exhausted'),
+    };
+    const until = async (path: string): Promise<void> => {
+      const found = await pollUntil(() => Promise.resolve(told.includes(path) ? true : undefined), {
+        everyMs: 5,
+        timeoutMs: 10_000,
+        signal,
+      });
+      expect(found, path).toBe(true);
+    };
+    fs.writeFileSync(at('replaced'), 'old');
+    fs.writeFileSync(at('moved'), '');
+    fs.writeFileSync(at('gone'), '');
+    await side.watch([], events, signal);
+    const outcomes = await side.apply(
+      [
+        file('mine', '-', 'x'),
+        file('replaced', await printOf('replaced'), 'new'),
+        { do: 'remove', path: 'gone', expect: await printOf('gone') },
+        { do: 'move', path: 'moved', to: 'there', expect: await printOf('moved') },
+        { do: 'folder', path: 'folder' },
+      ],
+      signal,
+    );
+    expect(outcomes.every((outcome) => outcome.done)).toBe(true);
+    fs.writeFileSync(at('theirs'), 'x');
+    await until('theirs');
+    expect(told.filter((path) => path !== 'theirs')).toEqual([]);
+    fs.writeFileSync(at('mine'), 'another size');
+    await until('mine');
+    fs.unlinkSync(at('replaced'));
+    await until('replaced');
+  });
+
   it('refuses everything once the folder is another one', async () => {
     fs.renameSync(root, `${root}-away`);
     fs.mkdirSync(root);
