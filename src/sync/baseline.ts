@@ -130,8 +130,10 @@ export class Baseline {
   }
 
   /** What `commit` would write now. Take it before the sides settle, so that nothing later slips in. */
-  pending(): ReadonlyMap<BytePath, Base | undefined> {
-    return new Map([...this.#uncommitted.keys()].map((at) => [at, this.#entries.get(at)]));
+  async pending(): Promise<ReadonlyMap<BytePath, Base | undefined>> {
+    const pending = new Map<BytePath, Base | undefined>();
+    await eachInSlices(this.#uncommitted.keys(), (at) => pending.set(at, this.#entries.get(at)), never);
+    return pending;
   }
 
   /** Writes to disk what was pending, after both sides settled it. */

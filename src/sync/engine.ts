@@ -1,15 +1,14 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import type { Logger } from '../base/log.ts';
 import type { Baseline } from './baseline.ts';
 import type { BulkUpload } from './bulk.ts';
-import { typeOf } from './entry.ts';
+import { sizeOf, typeOf } from './entry.ts';
 import { gitFolderOf, isGitLock, isGitObject } from './git.ts';
 import { freshObjects } from './gitObjects.ts';
 import { checkEmptied, DeletionGuard } from './halts.ts';
 import { toText, type BytePath } from './path.ts';
 import type { Protection, Rule } from './patterns.ts';
 import type { Action } from './reconcile.ts';
-import { eachInSlices } from './slices.ts';
+import { eachInSlices, filterInSlices, inSlices } from './slices.ts';
 import type { SideName } from './side.ts';
 import { below, moveAside } from './moveAside.ts';
 import { Planner } from './planner.ts';
@@ -115,7 +114,7 @@ export class Engine {
   /** Carries out what a person decided, through the same checks as all else. */
   async carryOut(actions: readonly Action[], signal: AbortSignal): Promise<StepReport> {
     for (const action of actions) this.heldBack.delete(action.path);
-    return this.#transfer([...actions], signal);
+    return this.#transfer(actions, signal);
   }
 
   async #scan(signal: AbortSignal): Promise<void> {
@@ -154,6 +153,7 @@ export class Engine {
     const paths = [...dirty];
     const tree = this.#trees[side];
     const found = await this.#parts.sides[side].stat(paths, signal);
+    const gone = new Set<BytePath>();
     for (const [index, path] of paths.entries()) {
       const entry = found[index];
       if (isGitLock(path)) {
@@ -166,12 +166,12 @@ export class Engine {
       touched.add(path);
       if (entry) tree.set(path, entry);
       else tree.delete(path);
-      if (known && typeOf(known) === 'd' && (!entry || typeOf(entry) !== 'd')) {
-        for (const inner of below(path, tree.keys())) {
-          tree.delete(inner);
-          touched.add(inner);
-        }
-      }
+      if (known && typeOf(known) === 'd' && (!entry || typeOf(entry) !== 'd')) gone.add(path);
+    }
+    if (gone.size === 0) return;
+    for (const inner of await below(gone, tree.keys(), signal)) {
+      tree.delete(inner);
+      touched.add(inner);
     }
   }
 
@@ -206,16 +206,17 @@ export class Engine {
     }
     for (const path of plan.heldBack) this.heldBack.add(path);
     for (const [path, reason] of plan.skipped) this.skipped.set(path, reason);
-    const due = this.#due(plan.actions);
-    await turn();
-    const allowed = this.guard.pass(due, this.baseline.entries);
-    await turn();
+    const due = await filterInSlices(plan.actions, this.#isDue(), signal);
+    const allowed = await inSlices(this.guard.pass(due, this.baseline.entries), signal);
     return this.#transfer(allowed, signal);
   }
 
-  async #transfer(actions: Action[], signal: AbortSignal): Promise<StepReport> {
-    const { conflicts, again } = await moveAside(actions, { ...this.#parts, trees: this.#trees }, signal);
-    const all = sumUp(actions);
+  async #transfer(planned: readonly Action[], signal: AbortSignal): Promise<StepReport> {
+    const { conflicts, again } = await moveAside(planned, { ...this.#parts, trees: this.#trees }, signal);
+    // What was planned before is no longer what is wanted there, such as the removal of a ref that was packed.
+    const actions =
+      again.size === 0 ? planned : await filterInSlices(planned, ({ path }) => !again.has(path), signal);
+    const all = await sumUp(actions, signal);
     const done: TransferCount = { files: 0, bytes: 0 };
     const transfer = new Transfer(
       {
@@ -244,11 +245,11 @@ export class Engine {
     return { changed, conflicts, again, full };
   }
 
-  /** Takes out of a plan what must not be done now. */
-  #due(actions: readonly Action[]): Action[] {
+  /** Tells of each action of a plan whether it may be done now; remembers those that may not. */
+  #isDue(): (action: Action) => boolean {
     const locked = new Set<BytePath | undefined>();
     for (const lock of [...this.#locks.host, ...this.#locks.guest]) locked.add(gitFolderOf(lock));
-    return actions.filter((action) => {
+    return (action) => {
       const git = gitFolderOf(action.path);
       if (git !== undefined && locked.has(git)) {
         this.postponed.add(action.path);
@@ -266,7 +267,7 @@ export class Engine {
         return false;
       }
       return true;
-    });
+    };
   }
 }
 
@@ -286,12 +287,16 @@ function add(a: StepReport, b: StepReport): StepReport {
   };
 }
 
-function sumUp(actions: readonly Action[]): TransferCount {
+async function sumUp(actions: readonly Action[], signal: AbortSignal): Promise<TransferCount> {
   const all: TransferCount = { files: 0, bytes: 0 };
-  for (const action of actions) {
-    if (action.do !== 'copy') continue;
-    all.files += 1;
-    if (action.source.print.startsWith('f')) all.bytes += Number(action.source.print.split(' ')[1]);
-  }
+  await eachInSlices(
+    actions,
+    (action) => {
+      if (action.do !== 'copy') return;
+      all.files += 1;
+      all.bytes += sizeOf(action.source);
+    },
+    signal,
+  );
   return all;
 }

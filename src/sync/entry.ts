@@ -74,32 +74,38 @@ export function readRecord(print: string, path: BytePath, target: string): Entry
   return { print: bare, target, racy };
 }
 
+/** An entry out of a record of one's own, of which nothing needs to be checked. */
+export function trustedRecord(print: string, _path: BytePath, target: string): Entry {
+  return print.startsWith('!')
+    ? { print: print.slice(1), target, racy: true }
+    : { print, target, racy: false };
+}
+
+/** After how many records others get a chance to work. */
+const pause = 500;
+
 /**
- * Reads a run of records, a slice at a time: gives the number read so far after each `every` records, so
- * that the reader can let others work.
+ * Reads a run of records: gives the number read so far now and then, so that the reader can let others work.
+ * @param read makes an entry of the three fields of a record
  * @throws BadRecord
  */
 export function* readRecords(
   data: Buffer,
   into: (path: BytePath, entry: Entry) => void,
-  every = 2_000,
+  read: (print: string, path: BytePath, target: string) => Entry = readRecord,
 ): Generator<number, number> {
   let count = 0;
-  let at = 0;
-  while (at < data.length) {
-    const ends: number[] = [];
-    for (let field = 0, from = at; field < 3; field += 1) {
-      const end = data.indexOf(0, from);
-      if (end < 0) throw new BadRecord('A record is cut off.');
-      ends.push(end);
-      from = end + 1;
-    }
-    const [a = 0, b = 0, c = 0] = ends;
-    const path = data.toString('latin1', a + 1, b);
-    into(path, readRecord(data.toString('latin1', at, a), path, data.toString('latin1', b + 1, c)));
-    at = c + 1;
+  for (let at = 0; at < data.length;) {
+    const afterPrint = data.indexOf(0, at);
+    const afterPath = afterPrint < 0 ? -1 : data.indexOf(0, afterPrint + 1);
+    const end = afterPath < 0 ? -1 : data.indexOf(0, afterPath + 1);
+    if (end < 0) throw new BadRecord('A record is cut off.');
+    const path = data.toString('latin1', afterPrint + 1, afterPath);
+    const target = end === afterPath + 1 ? '' : data.toString('latin1', afterPath + 1, end);
+    into(path, read(data.toString('latin1', at, afterPrint), path, target));
+    at = end + 1;
     count += 1;
-    if (count % every === 0) yield count;
+    if (count % pause === 0) yield count;
   }
   return count;
 }

@@ -28,11 +28,15 @@ export async function freshObjects(
   signal: AbortSignal,
 ): Promise<Set<BytePath>> {
   const repositories: Record<SideName, Set<BytePath>> = { host: new Set(), guest: new Set() };
-  for (const action of actions) {
-    if (action.do !== 'copy' || gitRank(action.path) < pointingRank) continue;
-    const folder = gitFolderOf(action.path);
-    if (folder !== undefined) repositories[otherSide[action.to]].add(folder);
-  }
+  await eachInSlices(
+    actions,
+    (action) => {
+      if (action.do !== 'copy' || gitRank(action.path) < pointingRank) return;
+      const folder = gitFolderOf(action.path);
+      if (folder !== undefined) repositories[otherSide[action.to]].add(folder);
+    },
+    signal,
+  );
   const found = new Set<BytePath>();
   for (const side of ['host', 'guest'] as const) {
     for (const folder of repositories[side]) {

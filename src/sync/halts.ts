@@ -68,55 +68,67 @@ export class DeletionGuard {
     return paths;
   }
 
-  /** What of `actions` may be done now. */
-  pass(actions: readonly Action[], baseline: ReadonlyMap<BytePath, Base>): Action[] {
-    let passed = [...actions];
-    for (const action of actions) {
+  /** What of `actions` may be done now. A generator, so that a large plan does not hold up the event loop. */
+  *pass(
+    actions: readonly Action[],
+    baseline: ReadonlyMap<BytePath, Base>,
+  ): Generator<undefined, readonly Action[]> {
+    const removes: Record<SideName, Remove[]> = { host: [], guest: [] };
+    for (const [index, action] of actions.entries()) {
+      if (index % pause === pause - 1) yield;
+      if (action.do === 'remove') removes[action.on].push(action);
       // Back again, or changed: no longer a deletion.
-      if (action.do !== 'remove') for (const on of sides) this.#held[on].delete(action.path);
+      else for (const on of sides) this.#held[on].delete(action.path);
     }
+    const stopped = new Set<Action>();
     for (const on of sides) {
-      const removes = passed.filter((action) => action.do === 'remove' && action.on === on);
-      if (removes.length === 0) continue;
-      const moved = movedPaths(passed, otherSide[on], baseline);
-      const counted = removes.filter(
+      if (removes[on].length === 0) continue;
+      const moved = yield* movedPaths(actions, otherSide[on], baseline);
+      const counted = removes[on].filter(
         ({ path }) => !this.#approved.has(path) && !moved.has(path) && !isGitObject(path),
       );
+      yield;
       const recent = this.#recent[on];
       const before = this.#now() < recent.until ? recent.count : 0;
       const limit = Math.max(50, baseline.size / 5);
       if (this.#held[on].size > 0 || before + counted.length > limit) {
-        const stop = new Set(counted.map((action) => action.path));
-        for (const path of stop) this.#held[on].add(path);
-        passed = passed.filter(
-          (action) => action.do !== 'remove' || action.on !== on || !stop.has(action.path),
-        );
+        for (const action of counted) {
+          stopped.add(action);
+          this.#held[on].add(action.path);
+        }
       } else if (counted.length > 0) {
         this.#recent[on] = { count: before + counted.length, until: this.#now() + deedMs };
       }
-      for (const { path } of removes) this.#approved.delete(path);
+      for (const { path } of removes[on]) this.#approved.delete(path);
+      yield;
     }
-    return passed;
+    return stopped.size === 0 ? actions : actions.filter((action) => !stopped.has(action));
   }
 }
 
+type Remove = Extract<Action, { do: 'remove' }>;
+
 const sides = ['host', 'guest'] as const;
+/** After how many actions others get a chance to work. */
+const pause = 500;
 
 /** Paths that are gone on a side because their file is elsewhere there now: the same inode, unchanged. */
-function movedPaths(
+function* movedPaths(
   actions: readonly Action[],
   on: SideName,
   baseline: ReadonlyMap<BytePath, Base>,
-): Set<BytePath> {
+): Generator<undefined, ReadonlySet<BytePath>> {
   const arrived = new Set<string>();
   const folders: BytePath[] = [];
-  for (const action of actions) {
+  for (const [index, action] of actions.entries()) {
+    if (index % pause === pause - 1) yield;
     if (action.do === 'copy' && action.to === otherSide[on] && typeOf(action.source) !== 'd') {
       arrived.add(printCore(action.source.print));
     }
   }
   const moved = new Set<BytePath>();
-  for (const action of actions) {
+  for (const [index, action] of actions.entries()) {
+    if (index % pause === pause - 1) yield;
     if (action.do !== 'remove' || action.on !== otherSide[on]) continue;
     const base = baseline.get(action.path);
     if (!base) continue;

@@ -8,8 +8,12 @@ export type BytePath = string;
 const maxPathBytes = 4095;
 const maxNameBytes = 255;
 
+/** What no fault is to be found in, told at once: names of one or more bytes that are neither `.` nor `..`. */
+const sound = /^(?!\.{1,2}(?:\/|$))[^/\0]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[^/\0]{1,255})*$/;
+
 /** Why `path` must not be used as a path inside the workspace, or undefined where it may be. */
 export function pathFault(path: BytePath): string | undefined {
+  if (path.length <= maxPathBytes && sound.test(path)) return undefined;
   if (path === '') return 'is empty';
   if (path.length > maxPathBytes) return 'is too long';
   if (path.includes('\0')) return 'holds a NUL byte';

@@ -13,8 +13,11 @@ export interface SessionParts extends Omit<EngineParts, 'sides'> {
   readonly sides: { readonly host: OwnedSide; readonly guest: OwnedSide };
 }
 
-/** How long after the last change, in milliseconds, it is made good for ever. */
-const settleAfterMs = 1_000;
+/**
+ * How long after the last change, in milliseconds, it is made good for ever; and after the first, however
+ * many follow. Not in the midst of them: until a disk is written through, whoever writes there waits.
+ */
+const settleMs = { afterLast: 1_000, afterFirst: 10_000 };
 /** How long after the last change what was written is looked at once more: longer than `racyNs`. */
 const verifyAfterMs = 2_500;
 /** So few at a time that a change made meanwhile does not wait for them. */
@@ -51,6 +54,7 @@ export class Session implements Disposable {
   #held = false;
   #emptied: SideName | undefined;
   #polling: Record<SideName, boolean> = { host: false, guest: false };
+  #steppedAt = 0;
   #lastScan: Date | undefined;
   #inSyncSince: Date | undefined;
   #full: ReadonlySet<SideName> = new Set();
@@ -207,7 +211,7 @@ export class Session implements Disposable {
 
   /** Makes good for ever what both sides acknowledged. */
   async settle(signal: AbortSignal): Promise<void> {
-    const pending = this.baseline.pending();
+    const pending = await this.baseline.pending();
     if (pending.size === 0 || this.#held) return;
     const { host, guest } = this.#parts.sides;
     await Promise.all([host.settle(signal), guest.settle(signal)]);
@@ -318,7 +322,8 @@ export class Session implements Disposable {
     if (report.full.size > 0) this.#later('full', retryMs.last, () => this.rescan());
     const calm = report.again.size === 0 && !this.#scanWanted && this.pending === 0;
     this.#inSyncSince = calm ? (this.#inSyncSince ?? this.#parts.now()) : undefined;
-    if (this.baseline.hasUncommitted) this.#later('settle', settleAfterMs, () => void this.#settleQuietly());
+    this.#steppedAt = performance.now();
+    if (this.baseline.hasUncommitted) this.#settleSoon(this.#steppedAt);
     if (this.baseline.racy.size > 0 && this.#verifying.length === 0) {
       this.#later('verify', this.#verifyAfter, () => this.#verify());
     }
@@ -345,6 +350,15 @@ export class Session implements Disposable {
     this.#verifiedLast = racy.length;
     this.#verifying = racy;
     this.#wake();
+  }
+
+  #settleSoon(first: number): void {
+    this.#later('settle', settleMs.afterLast, () => {
+      const now = performance.now();
+      const isCalm = now - this.#steppedAt >= settleMs.afterLast;
+      if (isCalm || now - first >= settleMs.afterFirst) void this.#settleQuietly();
+      else this.#settleSoon(first);
+    });
   }
 
   async #settleQuietly(): Promise<void> {

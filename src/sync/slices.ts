@@ -22,6 +22,23 @@ export async function eachInSlices<T>(
   );
 }
 
+/** Those of many that pass a test, letting others work whenever a slice of time is over. */
+export async function filterInSlices<T>(
+  items: Iterable<T>,
+  test: (item: T) => boolean,
+  signal: AbortSignal,
+): Promise<T[]> {
+  const passed: T[] = [];
+  await eachInSlices(
+    items,
+    (item) => {
+      if (test(item)) passed.push(item);
+    },
+    signal,
+  );
+  return passed;
+}
+
 /** Runs long work to its end, letting others work whenever a slice of time is over. */
 export async function inSlices<T>(work: Generator<unknown, T>, signal: AbortSignal): Promise<T> {
   let until = performance.now() + sliceMs;

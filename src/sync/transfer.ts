@@ -4,7 +4,7 @@ import { bulkCount, type BulkUpload } from './bulk.ts';
 import { isExecutable, printSize, sizeOf, typeOf, type Entry } from './entry.ts';
 import { gitFolderOf, gitRank } from './git.ts';
 import { pointingRank } from './gitObjects.ts';
-import { eachInSlices } from './slices.ts';
+import { eachInSlices, filterInSlices } from './slices.ts';
 import { ancestorsOf, depthOf, type BytePath } from './path.ts';
 import { baseOf, type Action } from './reconcile.ts';
 import {
@@ -95,17 +95,31 @@ export class Transfer {
   }
 
   async run(actions: readonly Action[]): Promise<void> {
+    const sorted = {
+      guest: { copies: [] as Copy[], removes: [] as Remove[] },
+      host: { copies: [] as Copy[], removes: [] as Remove[] },
+    };
+    await eachInSlices(
+      actions,
+      (action) => {
+        if (action.do === 'copy') sorted[action.to].copies.push(action);
+        else if (action.do === 'remove') sorted[action.on].removes.push(action);
+      },
+      this.#signal,
+    );
     for (const to of ['guest', 'host'] as const) {
-      const copies = actions.filter((action) => action.do === 'copy').filter((action) => action.to === to);
-      const removes = actions.filter((action) => action.do === 'remove').filter((action) => action.on === to);
+      const { copies, removes } = sorted[to];
       if (copies.length + removes.length > 0) await this.#direction(to, copies, removes);
     }
   }
 
   async #direction(to: SideName, copies: Copy[], removes: Remove[]): Promise<void> {
     // Where a folder gives way to a file or the other way round, what is there goes first.
-    const swaps = copies.filter(
-      ({ source, replaces }) => replaces && (typeOf(replaces) === 'd') !== (typeOf(source) === 'd'),
+    const swaps = await filterInSlices(
+      copies,
+      ({ source, replaces }) =>
+        replaces !== undefined && (typeOf(replaces) === 'd') !== (typeOf(source) === 'd'),
+      this.#signal,
     );
     const swapped = new Set(swaps.map((copy) => copy.path));
     const givesWay = (path: BytePath): boolean =>
@@ -144,7 +158,7 @@ export class Transfer {
     // Not what points at git's objects, which has its order; git's objects are only ever new.
     const fit = ({ path, source, replaces }: Copy): boolean =>
       !replaces && gitRank(path) <= 2 && sizeOf(source) <= wholeFileBytes && bulk.takes(source);
-    const entries = copies.filter(fit);
+    const entries = await filterInSlices(copies, fit, this.#signal);
     if (entries.length < bulkCount) return copies;
     // Stable: a folder comes before what is in it, as in the scan.
     const ranks = new Map<number, Copy[]>();
@@ -179,7 +193,7 @@ export class Transfer {
       },
       this.#signal,
     );
-    return copies.filter((copy) => !there.has(copy.path));
+    return filterInSlices(copies, (copy) => !there.has(copy.path), this.#signal);
   }
 
   /** Nothing that points at something goes while something of its repository could not. */

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import type { Event } from '../../base/event.ts';
 import type { Disposable } from '../../base/disposable.ts';
 import type { Connection } from '../../connections/connection.ts';
-import { BadRecord, readRecord, readRecords, sizeOf, type Entry } from '../entry.ts';
+import { BadRecord, readRecord, sizeOf, type Entry } from '../entry.ts';
 import { pathFault, toText, type BytePath } from '../path.ts';
 import type { Rule } from '../patterns.ts';
-import { inSlices } from '../slices.ts';
+import { ScanReader } from '../scanReader.ts';
 import type {
   Operation,
   Outcome,
@@ -90,20 +90,11 @@ export class AgentSide implements Side, Disposable {
     fields: readonly Field[],
     signal: AbortSignal,
   ): Promise<ScanResult> {
-    const chunks: Buffer[] = [];
-    const [count] = await this.client.ask(request, fields, signal, (part) => chunks.push(...part));
-    const entries = new Map<BytePath, Entry>();
-    let seen = 0;
-    for (const chunk of chunks) {
-      seen += await inSlices(
-        readRecords(chunk, (at, entry) => entries.set(at, entry)),
-        signal,
-      );
-    }
-    if (String(seen) !== count?.toString() || entries.size !== seen) {
-      throw new BadRecord(`A scan of ${seen} records that should have ${count?.toString() ?? 'none'}.`);
-    }
-    return { entries };
+    const reader = new ScanReader(readRecord, signal);
+    const [count] = await this.client.ask(request, fields, signal, (part) => {
+      for (const chunk of part) reader.take(chunk);
+    });
+    return { entries: await reader.end(Number(count?.toString())) };
   }
 
   async stat(paths: readonly BytePath[], signal: AbortSignal): Promise<(Entry | undefined)[]> {

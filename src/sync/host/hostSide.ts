@@ -2,14 +2,14 @@ import * as fs from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import type { Disposable } from '../../base/disposable.ts';
 import { abortable } from '../../base/abort.ts';
-import { readRecords, type Entry } from '../entry.ts';
+import { trustedRecord, type Entry } from '../entry.ts';
 import { toBuffer, type BytePath } from '../path.ts';
 import type { Rule } from '../patterns.ts';
 import type { Operation, Outcome, ReadAnswer, ScanResult, Side, SideIdentity, WatchEvents } from '../side.ts';
 import { workerFile } from '../files.ts';
-import { inSlices } from '../slices.ts';
+import { ScanReader } from '../scanReader.ts';
 import type { HostFolders } from './hostTree.ts';
-import type { HostAnswer, HostNews, HostRequest } from './hostWorker.ts';
+import type { HostAnswer, HostNews, HostPart, HostRequest } from './hostWorker.ts';
 
 /** The workspace folder on the host, worked on by a thread of its own. */
 export class HostSide implements Side, Disposable {
@@ -44,14 +44,11 @@ export class HostSide implements Side, Disposable {
   }
 
   async scan(rules: readonly Rule[], signal: AbortSignal): Promise<ScanResult> {
-    const records = (await this.#waiting.ask({ call: 'scan', rules }, signal)) as Uint8Array;
-    const entries = new Map<BytePath, Entry>();
-    const data = Buffer.from(records.buffer, records.byteOffset, records.byteLength);
-    await inSlices(
-      readRecords(data, (at, entry) => entries.set(at, entry)),
-      signal,
-    );
-    return { entries };
+    const reader = new ScanReader(trustedRecord, signal);
+    const part = (data: Uint8Array): void =>
+      reader.take(Buffer.from(data.buffer, data.byteOffset, data.length));
+    const count = (await this.#waiting.ask({ call: 'scan', rules }, signal, part)) as number;
+    return { entries: await reader.end(count) };
   }
 
   async stat(paths: readonly BytePath[], signal: AbortSignal): Promise<(Entry | undefined)[]> {
@@ -142,19 +139,29 @@ async function writeThrough(at: Buffer): Promise<void> {
   }
 }
 
+interface Open {
+  readonly part: (data: Uint8Array) => void;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
 /** Matches answers to questions. */
 class Waiting {
   events: WatchEvents | undefined;
   readonly #worker: Worker;
-  readonly #open = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+  readonly #open = new Map<number, Open>();
   #next = 1;
   #ended: Error | undefined;
 
   constructor(worker: Worker) {
     this.#worker = worker;
-    worker.on('message', (answer: HostAnswer | HostNews) => {
+    worker.on('message', (answer: HostAnswer | HostPart | HostNews) => {
       if ('news' in answer) {
         this.#tell(answer);
+        return;
+      }
+      if ('part' in answer) {
+        this.#open.get(answer.id)?.part(answer.part);
         return;
       }
       const waiting = this.#open.get(answer.id);
@@ -166,10 +173,14 @@ class Waiting {
     worker.on('exit', () => this.#end(new Error('The worker of the sync ended.')));
   }
 
-  ask(request: HostRequest, signal: AbortSignal): Promise<unknown> {
+  ask(
+    request: HostRequest,
+    signal: AbortSignal,
+    part: (data: Uint8Array) => void = () => undefined,
+  ): Promise<unknown> {
     if (this.#ended) return Promise.reject(this.#ended);
     const id = this.#next++;
-    const answer = new Promise<unknown>((resolve, reject) => this.#open.set(id, { resolve, reject }));
+    const answer = new Promise<unknown>((resolve, reject) => this.#open.set(id, { part, resolve, reject }));
     this.#worker.postMessage({ id, request });
     return abortable(answer, signal);
   }

@@ -2,7 +2,8 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { nameOf, toBuffer, toText, type BytePath } from '../path.ts';
 import { printCore } from '../entry.ts';
-import { printOf } from './hostTree.ts';
+import type { Place } from './hostFiles.ts';
+import { printOf } from './hostScan.ts';
 
 /** Something in the trash, right after it came there. */
 export interface Trashed {
@@ -11,7 +12,7 @@ export interface Trashed {
   /** Takes it out of the trash again without a trace; where it came from holds it still. */
   forget(): void;
   /** Back to `to`, unless something is there by now: then it stays in the trash. */
-  putBack(to: Buffer): void;
+  putBack(to: Place): void;
 }
 
 /**
@@ -33,7 +34,7 @@ export class HostTrash {
   }
 
   /** Keeps the file as well under its path, for what is about to replace it. */
-  keep(from: Buffer, at: BytePath, why: string): Trashed {
+  keep(from: Place, at: BytePath, why: string): Trashed {
     const to = this.#room(at, why);
     try {
       fs.linkSync(from, to);
@@ -46,7 +47,7 @@ export class HostTrash {
   }
 
   /** Moves the file here. */
-  take(from: Buffer, at: BytePath, why: string): Trashed {
+  take(from: Place, at: BytePath, why: string): Trashed {
     const to = this.#room(at, why);
     try {
       fs.renameSync(from, to);
@@ -121,7 +122,7 @@ class InTrash implements Trashed {
     fs.unlinkSync(this.#file);
   }
 
-  putBack(to: Buffer): void {
+  putBack(to: Place): void {
     if (this.#copied) return;
     try {
       fs.linkSync(this.#file, to);
@@ -140,7 +141,7 @@ function isCopyable(error: unknown): boolean {
   );
 }
 
-function copy(from: Buffer, to: Buffer): void {
+function copy(from: Place, to: Place): void {
   if (fs.lstatSync(from).isSymbolicLink()) {
     fs.symlinkSync(fs.readlinkSync(from, { encoding: 'buffer' }), to);
   } else {

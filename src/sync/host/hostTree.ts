@@ -1,10 +1,21 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { createHash, randomBytes } from 'node:crypto';
-import { racyNs, typeOf, writeRecord, type Entry } from '../entry.ts';
+import { typeOf, type Entry } from '../entry.ts';
 import { ancestorsOf, linkEscapes, nameOf, pathFault, toBuffer, type BytePath } from '../path.ts';
 import type { PathRules } from '../patterns.ts';
 import { wholeFileBytes, type Operation, type Outcome, type Refusal } from '../side.ts';
+import {
+  codeOf,
+  executableMode,
+  openOrUndefined,
+  placeOf,
+  readFully,
+  refusalOf,
+  writeFully,
+  type Place,
+} from './hostFiles.ts';
+import { entryAt, printOf, scanFolder } from './hostScan.ts';
 import { HostTrash } from './hostTrash.ts';
 
 /** Where a host tree keeps what is not the workspace. All absolute paths. */
@@ -34,7 +45,7 @@ class Refused extends Error {
  * lstat that do not block cost the extension host ten times the time of these.
  */
 export class HostTree {
-  readonly #root: Buffer;
+  readonly #root: string;
   readonly #identity: string | undefined;
   readonly #folders: HostFolders;
   readonly #trash: HostTrash;
@@ -43,7 +54,7 @@ export class HostTree {
 
   constructor(folders: HostFolders) {
     this.#folders = folders;
-    this.#root = Buffer.from(folders.root);
+    this.#root = folders.root;
     this.#identity = this.identity();
     fs.mkdirSync(folders.staging, { recursive: true, mode: 0o700 });
     this.#trash = new HostTrash(folders.trash, folders.trashBytes);
@@ -67,60 +78,15 @@ export class HostTree {
     }
   }
 
-  /** All entries as records. @throws where the root or a folder's list cannot be read to its end */
-  scan(rules: PathRules): Buffer {
+  /** All entries as records, piece by piece. @returns how many. @throws where the root cannot be listed */
+  *scan(rules: PathRules): Generator<Buffer, number> {
     this.checkRoot();
-    const limit = BigInt(Date.now()) * 1_000_000n - racyNs;
-    const parts: string[] = [];
-    const pending: BytePath[] = [''];
-    for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
-      let names: fs.Dirent<Buffer>[];
-      try {
-        names = fs.readdirSync(this.#at(folder), { withFileTypes: true, encoding: 'buffer' });
-      } catch (error) {
-        if (folder === '') throw error;
-        // Gone since its parent was listed: as if it had not been there. Else nobody knows what it holds.
-        if (codeOf(error) === 'ENOENT') continue;
-        parts.push(writeRecord(folder, { print: 'e', target: codeOf(error), racy: false }));
-        continue;
-      }
-      if (folder !== '') parts.push(writeRecord(folder, folderEntry));
-      for (const item of names) {
-        const name = item.name.toString('latin1');
-        const at = folder === '' ? name : `${folder}/${name}`;
-        if (rules.names(at, item.isDirectory())) continue;
-        if (item.isDirectory()) {
-          pending.push(at);
-          continue;
-        }
-        const entry = this.entry(at, limit);
-        if (entry) parts.push(writeRecord(at, entry));
-      }
-    }
-    return Buffer.from(parts.join(''), 'latin1');
+    return yield* scanFolder(this.#root, rules);
   }
 
-  /** What stands at a path; undefined for nothing. Changes after `racyLimit` (ns) make it racy. */
-  entry(at: BytePath, racyLimit?: bigint): Entry | undefined {
-    let stat: fs.BigIntStats | undefined;
-    try {
-      stat = fs.lstatSync(this.#at(at), { bigint: true, throwIfNoEntry: false });
-    } catch (error) {
-      // A parent that is a file: nothing can be there.
-      if (codeOf(error) === 'ENOTDIR') return undefined;
-      return { print: 'e', target: codeOf(error), racy: false };
-    }
-    if (!stat) return undefined;
-    if (stat.isDirectory()) return folderEntry;
-    const racy = stat.ctimeNs > (racyLimit ?? BigInt(Date.now()) * 1_000_000n - racyNs);
-    if (stat.isFile()) return { print: printOf(stat), target: '', racy };
-    if (!stat.isSymbolicLink()) return { print: 's', target: 'it is no file, folder or link', racy: false };
-    const target = targetOf(this.#at(at));
-    // No link any more.
-    if (target === undefined) return this.entry(at, racyLimit);
-    if (linkEscapes(at, target))
-      return { print: 's', target: 'the link leads out of the workspace', racy: false };
-    return { print: printOf(stat), target, racy };
+  /** What stands at a path; undefined for nothing. */
+  entry(at: BytePath): Entry | undefined {
+    return entryAt(this.#root, at);
   }
 
   hash(at: BytePath): { entry: Entry; hash: string } | undefined {
@@ -356,8 +322,8 @@ export class HostTree {
     return hash;
   }
 
-  #at(at: BytePath): Buffer {
-    return at === '' ? this.#root : Buffer.concat([this.#root, slash, toBuffer(at)]);
+  #at(at: BytePath): Place {
+    return placeOf(this.#root, at);
   }
 
   #staging(id: string): string {
@@ -365,77 +331,4 @@ export class HostTree {
   }
 }
 
-const slash = Buffer.from('/');
 const folderEntry: Entry = { print: 'd', target: '', racy: false };
-
-export function printOf(stat: fs.BigIntStats): string {
-  const executable = stat.isFile() && (stat.mode & 0o100n) !== 0n ? 1 : 0;
-  const type = stat.isSymbolicLink() ? 'l' : 'f';
-  return `${type}${executable} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs} ${stat.ino}`;
-}
-
-function targetOf(at: Buffer): BytePath | undefined {
-  try {
-    return fs.readlinkSync(at, { encoding: 'buffer' }).toString('latin1');
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'EINVAL'].includes(codeOf(error))) return undefined;
-    throw error;
-  }
-}
-
-function openOrUndefined(at: Buffer): number | undefined {
-  // Windows knows neither of the two flags.
-  const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants as Partial<typeof fs.constants>;
-  try {
-    return fs.openSync(at, (O_RDONLY ?? 0) | O_NOFOLLOW | O_NONBLOCK);
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'EPERM', 'ENXIO'].includes(codeOf(error))) return undefined;
-    throw error;
-  }
-}
-
-/** As umask would have made it: whoever may read it may run it. */
-function executableMode(mode: number): number {
-  return (mode | ((mode & 0o444) >> 2)) & 0o7777;
-}
-
-function readFully(file: number, offset: number, length: number): Buffer | undefined {
-  const data = Buffer.allocUnsafe(length);
-  for (let at = 0; at < length;) {
-    const n = fs.readSync(file, data, at, length - at, offset + at);
-    if (n === 0) return undefined;
-    at += n;
-  }
-  return data;
-}
-
-function writeFully(file: number, data: Uint8Array, offset: number): void {
-  for (let at = 0; at < data.length;) {
-    at += fs.writeSync(file, data, at, data.length - at, offset + at);
-  }
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? String(error);
-}
-
-function refusalOf(error: unknown): Refusal {
-  switch (codeOf(error)) {
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return 'noSpace';
-    case 'EACCES':
-    case 'EPERM':
-    case 'EROFS':
-      return 'denied';
-    case 'ENOTEMPTY':
-      return 'notEmpty';
-    case 'ENOENT':
-    case 'ENOTDIR':
-    case 'EEXIST':
-    case 'EISDIR':
-      return 'stale';
-    default:
-      return 'failed';
-  }
-}

@@ -1,10 +1,11 @@
 import * as fs from 'node:fs';
-import { toBuffer, type BytePath } from '../path.ts';
+import type { BytePath } from '../path.ts';
 import type { PathRules } from '../patterns.ts';
 import type { WatchEvents } from '../side.ts';
+import { listed, placeOf, type Place } from './hostFiles.ts';
 
 /** Undefined for nothing, also where a folder above it became a file meanwhile, or may not be entered. */
-function look(place: Buffer): fs.BigIntStats | undefined {
+function look(place: Place): fs.BigIntStats | undefined {
   try {
     return fs.lstatSync(place, { bigint: true, throwIfNoEntry: false });
   } catch (error) {
@@ -99,14 +100,14 @@ export class HostWatcher {
       return [];
     }
     try {
-      return fs
-        .readdirSync(place, { withFileTypes: true, encoding: 'buffer' })
-        .filter((item) => files || item.isDirectory())
-        .map((item) => ({
-          path: at === '' ? item.name.toString('latin1') : `${at}/${item.name.toString('latin1')}`,
-          isFolder: item.isDirectory(),
-        }))
-        .filter(({ path, isFolder }) => !this.#rules.names(path, isFolder));
+      const inner: { path: BytePath; isFolder: boolean }[] = [];
+      for (const item of listed(place)) {
+        const isFolder = item.isDirectory();
+        if (!files && !isFolder) continue;
+        const path = at === '' ? item.name : `${at}/${item.name}`;
+        if (!this.#rules.names(path, isFolder)) inner.push({ path, isFolder });
+      }
+      return inner;
     } catch {
       // Gone again, or not to be read; a scan tells which.
       this.#events.anywhere();
@@ -158,7 +159,7 @@ export class HostWatcher {
     this.#events.exhausted();
   }
 
-  #place(at: BytePath): Buffer {
-    return at === '' ? Buffer.from(this.#root) : Buffer.concat([Buffer.from(`${this.#root}/`), toBuffer(at)]);
+  #place(at: BytePath): Place {
+    return placeOf(this.#root, at);
   }
 }

@@ -28,6 +28,12 @@ export interface HostAnswer {
   readonly error?: Error;
 }
 
+/** A part of an answer, before the answer itself. */
+export interface HostPart {
+  readonly id: number;
+  readonly part: Uint8Array;
+}
+
 /** What the watcher tells, unasked. */
 export type HostNews =
   | { readonly news: 'paths'; readonly paths: readonly BytePath[] }
@@ -43,7 +49,7 @@ function tell(news: HostNews): void {
   parentPort?.postMessage(news);
 }
 
-function answer(request: HostRequest): unknown {
+function answer(id: number, request: HostRequest): unknown {
   switch (request.call) {
     case 'identity':
       return tree.identity();
@@ -52,7 +58,7 @@ function answer(request: HostRequest): unknown {
       return undefined;
     case 'scan':
       echoes.forget();
-      return tree.scan(PathRules.of(request.rules));
+      return scan(id, PathRules.of(request.rules));
     case 'stat':
       return request.paths.map((path) => {
         const entry = tree.entry(path);
@@ -81,6 +87,16 @@ function answer(request: HostRequest): unknown {
         exhausted: () => tell({ news: 'exhausted' }),
       });
       return watcher.watches;
+  }
+}
+
+/** Piece by piece, so that one is taken in there while the next is looked for here. */
+function scan(id: number, rules: PathRules): number {
+  const pieces = tree.scan(rules);
+  for (;;) {
+    const next = pieces.next();
+    if (next.done === true) return next.value;
+    parentPort?.postMessage({ id, part: next.value } satisfies HostPart, transferable(next.value));
   }
 }
 
@@ -113,7 +129,7 @@ function transferable(value: unknown): Transferable[] {
 parentPort?.on('message', ({ id, request }: { id: number; request: HostRequest }) => {
   let reply: HostAnswer;
   try {
-    reply = { id, value: answer(request) };
+    reply = { id, value: answer(id, request) };
   } catch (error) {
     reply = { id, error: error as Error };
   }

@@ -35,9 +35,9 @@ describe('a baseline', () => {
     first.set('new\nline', base(1));
     first.set('gone', base(2));
     first.set('\xff', { ...base(3), host: 'd', guest: 'd', hash: '', leftOn: 'guest' });
-    await first.commit(first.pending());
+    await first.commit(await first.pending());
     first.delete('gone');
-    await first.commit(first.pending());
+    await first.commit(await first.pending());
     expect([...(await load()).entries]).toEqual([
       ['new\nline', base(1)],
       ['\xff', { ...base(3), host: 'd', guest: 'd', hash: '', leftOn: 'guest' }],
@@ -47,7 +47,7 @@ describe('a baseline', () => {
   it('keeps what was noted only as long as neither side booted', async () => {
     const first = await load();
     first.set('settled', base(1));
-    await first.commit(first.pending());
+    await first.commit(await first.pending());
     first.set('unsettled', base(2));
     first.delete('settled');
     await first.note();
@@ -58,7 +58,7 @@ describe('a baseline', () => {
   it('does not commit what moved after it was taken', async () => {
     const first = await load();
     first.set('a', base(1));
-    const pending = first.pending();
+    const pending = await first.pending();
     first.set('a', base(2));
     await first.commit(pending);
     expect(first.hasUncommitted).toBe(true);
@@ -68,14 +68,14 @@ describe('a baseline', () => {
   it('begins anew with another guest', async () => {
     const first = await load();
     first.set('a', base(1));
-    await first.commit(first.pending());
+    await first.commit(await first.pending());
     expect((await load('another guest')).entries.size).toBe(0);
   });
 
   it('counts as none when it is damaged', async () => {
     const first = await load();
     first.set('a', base(1));
-    await first.commit(first.pending());
+    await first.commit(await first.pending());
     await load();
     const file = path.join(folder, 'baseline');
     const data = fs.readFileSync(file);
@@ -90,7 +90,7 @@ describe('a baseline', () => {
     const ends = [fs.statSync(journal).size];
     for (let n = 0; n < 3; n += 1) {
       first.set(`file ${n}`, base(n));
-      await first.commit(first.pending());
+      await first.commit(await first.pending());
       ends.push(fs.statSync(journal).size);
     }
     const snapshot = fs.readFileSync(path.join(folder, 'baseline'));
