@@ -2,6 +2,7 @@ import net from 'node:net';
 import * as l10n from '@vscode/l10n';
 import type { Client, ConnectConfig, ServerHostKeyAlgorithm } from 'ssh2';
 import { isCancellation, SwitchyardError } from '../base/errors.ts';
+import { keepKeys } from './keyObjects.ts';
 import { hostKeyMismatch, keyBlob, keyType } from './sshHostKey.ts';
 
 /** Where and as whom to log in, and what to insist on. */
@@ -64,6 +65,7 @@ export async function login(
   const known = target.hostKeys.map(keyBlob);
   let offered: Buffer | undefined;
   const client = new ssh2.Client();
+  client.on('handshake', () => keepKeys(client));
   const socket = net.connect({ host: target.host, port: target.port, noDelay: true });
   const config: ConnectConfig = {
     sock: socket,

@@ -3,7 +3,7 @@ import ssh2, { type Connection } from 'ssh2';
 import type { Guest } from '../guest/guest.ts';
 import { proxyCiphers } from '../config/entry.ts';
 import { Forwards } from './forwards.ts';
-import { keepKeys } from './keyObjects.ts';
+import { keepKeys } from '../../connections/keyObjects.ts';
 import { serveSession } from './session.ts';
 import type { StdioSocket } from './stdio.ts';
 

@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import { Client, type ClientChannel } from 'ssh2';
 import { Emitter } from '../../../src/base/event.ts';
 import { pollUntil } from '../../../src/base/abort.ts';
+import { keepKeys } from '../../../src/connections/keyObjects.ts';
 import { quoteAll } from '../../../src/base/shell.ts';
 import type {
   Connection,
@@ -89,6 +90,7 @@ export async function connectToTestServer(
   env: Readonly<Record<string, string>>,
 ): Promise<SshConnectionForTests> {
   const client = new Client();
+  client.on('handshake', () => keepKeys(client));
   await new Promise<void>((resolve, reject) => {
     client.once('ready', resolve).once('error', reject);
     client.connect({
