@@ -7,7 +7,7 @@ import { freshObjects } from './gitObjects.ts';
 import { checkEmptied, DeletionGuard } from './halts.ts';
 import { toText, type BytePath } from './path.ts';
 import type { Protection, Rule } from './patterns.ts';
-import type { Action } from './reconcile.ts';
+import type { Action, Plan } from './reconcile.ts';
 import { eachInSlices, filterInSlices, inSlices } from './slices.ts';
 import type { SideName } from './side.ts';
 import { below, moveAside } from './moveAside.ts';
@@ -74,15 +74,16 @@ export class Engine {
 
   /**
    * Looks at both sides whole, and brings them together.
+   * @param trustsPrints does not read again what was written just now: `baseline.racy` is for later
    * @throws Emptied where one of them lost everything
    */
-  async everything(signal: AbortSignal): Promise<StepReport> {
+  async everything(signal: AbortSignal, trustsPrints = false): Promise<StepReport> {
     let sum: StepReport | undefined;
     for (let pass = 1; pass <= maxPasses; pass += 1) {
       await this.#scan(signal);
       if (this.meantEmpty) this.guard.approveAll(this.baseline.entries.keys());
       else checkEmptied(this.baseline.entries, this.#trees);
-      const step = await this.#step(undefined, signal);
+      const step = await this.#step(undefined, trustsPrints, signal);
       sum = sum ? add(sum, step) : step;
       if (step.again.size === 0 || step.full.size > 0) break;
     }
@@ -108,7 +109,7 @@ export class Engine {
     if (this.#trees.host.size === 0 || this.#trees.guest.size === 0) {
       checkEmptied(this.baseline.entries, this.#trees);
     }
-    return this.#step(touched, signal);
+    return this.#step(touched, false, signal);
   }
 
   /** Carries out what a person decided, through the same checks as all else. */
@@ -185,11 +186,17 @@ export class Engine {
     for (const waiting of this.postponed) if (gitFolderOf(waiting) === folder) touched.add(waiting);
   }
 
-  async #step(touched: ReadonlySet<BytePath> | undefined, signal: AbortSignal): Promise<StepReport> {
-    let plan = await this.#planner.plan(this.#trees, touched, signal);
+  async #step(
+    touched: ReadonlySet<BytePath> | undefined,
+    trustsPrints: boolean,
+    signal: AbortSignal,
+  ): Promise<StepReport> {
+    const planOf = (paths: ReadonlySet<BytePath> | undefined): Promise<Plan> =>
+      this.#planner.plan(this.#trees, paths, trustsPrints, signal);
+    let plan = await planOf(touched);
     const objects = await freshObjects(plan.actions, { ...this.#parts, trees: this.#trees }, signal);
     if (objects.size > 0) {
-      plan = await this.#planner.plan(this.#trees, touched && new Set([...touched, ...objects]), signal);
+      plan = await planOf(touched && new Set([...touched, ...objects]));
     }
     await eachInSlices(
       plan.agreed,

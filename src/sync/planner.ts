@@ -4,7 +4,7 @@ import type { BytePath } from './path.ts';
 import type { Protection } from './patterns.ts';
 import { reconcile, type Plan, type ReconcileInput } from './reconcile.ts';
 import { wholeFileBytes, type SideName } from './side.ts';
-import { inSlices } from './slices.ts';
+import { eachInSlices, inSlices } from './slices.ts';
 import type { Contents, Sides, Trees } from './transfer.ts';
 
 const hashBatch = 200;
@@ -34,7 +34,12 @@ export class Planner {
   }
 
   /** @param touched what to look at; everything by default */
-  async plan(trees: Trees, touched: ReadonlySet<BytePath> | undefined, signal: AbortSignal): Promise<Plan> {
+  async plan(
+    trees: Trees,
+    touched: ReadonlySet<BytePath> | undefined,
+    trustsPrints: boolean,
+    signal: AbortSignal,
+  ): Promise<Plan> {
     this.forget();
     this.#trees = trees;
     const input = {
@@ -43,6 +48,7 @@ export class Planner {
       guest: this.#trees.guest,
       hostHashes: new Map<BytePath, string>(),
       guestHashes: new Map<BytePath, string>(),
+      trustsPrints,
       isProtected: (path: BytePath, isFolder: boolean) => this.#parts.protection.covers(path, isFolder),
     } satisfies ReconcileInput;
     for (;;) {
@@ -70,14 +76,19 @@ export class Planner {
     signal: AbortSignal,
   ): Promise<void> {
     let bytes = 0;
-    const ahead = paths.filter((path) => {
-      const entry = this.#trees[side].get(path);
-      if (!entry || !isSent(path) || sizeOf(entry) > wholeFileBytes) return false;
-      bytes += sizeOf(entry);
-      return bytes <= readAhead.bytes;
-    });
-    ahead.length = Math.min(ahead.length, readAhead.count);
-    const read = new Set(ahead);
+    const ahead: BytePath[] = [];
+    const rest: BytePath[] = [];
+    await eachInSlices(
+      paths,
+      (path) => {
+        const entry = this.#trees[side].get(path);
+        const isWanted = entry && isSent(path) && sizeOf(entry) <= wholeFileBytes;
+        if (isWanted) bytes += sizeOf(entry);
+        if (isWanted && bytes <= readAhead.bytes && ahead.length < readAhead.count) ahead.push(path);
+        else rest.push(path);
+      },
+      signal,
+    );
     if (ahead.length > 0) {
       const found = await this.#parts.sides[side].read(ahead, signal);
       for (const [index, path] of ahead.entries()) {
@@ -88,12 +99,7 @@ export class Planner {
         this.contents[side].set(path, file);
       }
     }
-    await this.#hash(
-      side,
-      paths.filter((path) => !read.has(path)),
-      hashes,
-      signal,
-    );
+    await this.#hash(side, rest, hashes, signal);
   }
 
   async #hash(

@@ -43,6 +43,8 @@ export interface ReconcileInput {
   /** Hashes made for what an earlier plan was unsure of. */
   readonly hostHashes: ReadonlyMap<BytePath, string>;
   readonly guestHashes: ReadonlyMap<BytePath, string>;
+  /** An equal print counts as unchanged also where it proves nothing yet; what that concerns stays noted. */
+  readonly trustsPrints: boolean;
   /** True where the guest's change is not written to the host unasked. */
   readonly isProtected: (path: BytePath, isFolder: boolean) => boolean;
 }
@@ -89,7 +91,7 @@ function decide(path: BytePath, input: ReconcileInput, plan: Plan): void {
   const host = input.host.get(path);
   const guest = input.guest.get(path);
   const base = input.baseline.get(path);
-  if (host && guest && base && isAsAgreed(host, guest, base)) return;
+  if (host && guest && base && isAsAgreed(host, guest, base, input.trustsPrints)) return;
   for (const entry of [host, guest]) {
     if (entry && isOpaque(entry)) {
       plan.skipped.set(path, entry.target === '' ? 'it could not be read' : entry.target);
@@ -132,9 +134,9 @@ function decide(path: BytePath, input: ReconcileInput, plan: Plan): void {
   act(path, { host, guest, ofHost, ofGuest }, input, plan);
 }
 
-/** True where both sides surely hold what they last agreed on: so it is with nearly every path. */
-function isAsAgreed(host: Entry, guest: Entry, base: Base): boolean {
-  if (base.hostRacy || base.guestRacy || base.leftOn !== undefined) return false;
+/** True where both sides hold what they last agreed on: so it is with nearly every path. */
+function isAsAgreed(host: Entry, guest: Entry, base: Base, trustsPrints: boolean): boolean {
+  if (base.leftOn !== undefined || (!trustsPrints && (base.hostRacy || base.guestRacy))) return false;
   return host.print === base.host && guest.print === base.guest;
 }
 

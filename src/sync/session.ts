@@ -20,8 +20,8 @@ export interface SessionParts extends Omit<EngineParts, 'sides'> {
 const settleMs = { afterLast: 1_000, afterFirst: 10_000 };
 /** How long after the last change what was written is looked at once more: longer than `racyNs`. */
 const verifyAfterMs = 2_500;
-/** So few at a time that a change made meanwhile does not wait for them. */
-const verifyCount = 16;
+/** How many at a time: so few that a change made meanwhile does not wait for them longer than `ms`. */
+const verifying = { least: 16, most: 512, ms: 10 };
 /** More than this at once, and looking at everything is cheaper. */
 const manyPaths = 5_000;
 const scanEveryMs = 5 * 60_000;
@@ -44,6 +44,7 @@ export class Session implements Disposable {
   #dirty: Record<SideName, Set<BytePath>> = { host: new Set(), guest: new Set() };
   #forced = new Set<BytePath>();
   #verifying: BytePath[] = [];
+  #verifyCount = verifying.least;
   #verifyAfter = verifyAfterMs;
   #verifiedLast = Infinity;
   #scanWanted = false;
@@ -124,15 +125,19 @@ export class Session implements Disposable {
     return new Set([...waiting.flatMap((paths) => [...paths]), ...this.#tries.keys()]).size;
   }
 
-  /** Looks at both sides whole and brings them together, in its turn. @throws Emptied */
-  async everything(signal: AbortSignal): Promise<StepReport> {
+  /**
+   * Looks at both sides whole and brings them together, in its turn.
+   * @param trustsPrints leaves it for later to read again what was written just now
+   * @throws Emptied
+   */
+  async everything(signal: AbortSignal, trustsPrints = false): Promise<StepReport> {
     if (this.#held) throw new Error('The machine is suspended.');
     return this.#inTurn(async () => {
       this.#dirty = { host: new Set(), guest: new Set() };
       this.#forced = new Set();
       this.#scanWanted = false;
       try {
-        const report = await this.engine.everything(signal);
+        const report = await this.engine.everything(signal, trustsPrints);
         this.#lastScan = this.#parts.now();
         this.#tries.clear();
         this.#after(report);
@@ -284,9 +289,11 @@ export class Session implements Disposable {
       this.#dirty = { host: new Set(), guest: new Set() };
       this.#forced = new Set();
       const idle = dirty.host.size + dirty.guest.size + forced.size === 0;
-      if (idle) for (const path of this.#verifying.splice(-verifyCount)) forced.add(path);
+      if (idle) for (const path of this.#verifying.splice(-this.#verifyCount)) forced.add(path);
+      const began = performance.now();
       try {
         const report = await this.engine.some(dirty, forced, signal);
+        if (idle) this.#pace(performance.now() - began);
         for (const path of forced) if (!report.again.has(path)) this.#tries.delete(path);
         this.#after(report);
       } catch (error) {
@@ -340,6 +347,12 @@ export class Session implements Disposable {
     }
     const wait = Math.min(retryMs.last, retryMs.first * 2 ** Math.min(tries, 10));
     this.#later(`retry ${path}`, wait, () => this.force([path]));
+  }
+
+  /** @param took how long, in milliseconds, the last of what is verified took */
+  #pace(took: number): void {
+    const next = took > verifying.ms ? this.#verifyCount / 2 : this.#verifyCount * 2;
+    this.#verifyCount = Math.min(verifying.most, Math.max(verifying.least, next));
   }
 
   #verify(): void {

@@ -258,7 +258,9 @@ export class WorkspaceSync implements LiveSync {
           ? await this.#everything(session, request, progress, signal)
           : nothingDone;
       await session.goLive(signal);
-      return joined(first, await this.#everything(session, request, progress, signal));
+      // What was sent just now is read again later, when nobody waits for it.
+      const isFresh = first !== nothingDone;
+      return joined(first, await this.#everything(session, request, progress, signal, isFresh));
     } catch (error) {
       // A halt is for the person to answer, in this very session.
       if (error instanceof SwitchyardError && error.code === 'sync.halted') throw error;
@@ -338,12 +340,13 @@ export class WorkspaceSync implements LiveSync {
     request: CarryRequest,
     progress: Progress,
     signal: AbortSignal,
+    trustsPrints = false,
   ): Promise<CarryReport> {
     progress.step(l10n.t('Bringing the workspace across'));
     const listener = throttled(progress);
     this.#listeners.push(listener);
     try {
-      const report = await session.everything(signal);
+      const report = await session.everything(signal, trustsPrints);
       for (const side of report.full) this.#options.log.warn(`Sync: ${diskFull(side).why}`);
       return carryReport(session, report);
     } catch (error) {
