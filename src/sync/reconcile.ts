@@ -50,7 +50,7 @@ export interface ReconcileInput {
 }
 
 /** After how many paths others get a chance to work. */
-const pause = 500;
+const pause = 250;
 
 type Change = 'same' | 'changed' | 'gone' | 'unsure';
 
@@ -60,10 +60,7 @@ type Change = 'same' | 'changed' | 'gone' | 'unsure';
  * the event loop.
  * @param paths what to look at; every path of any of the three by default
  */
-export function* reconcile(
-  input: ReconcileInput,
-  paths: Iterable<BytePath> = allPaths(input),
-): Generator<undefined, Plan> {
+export function* reconcile(input: ReconcileInput, paths?: Iterable<BytePath>): Generator<undefined, Plan> {
   const plan: Plan = {
     actions: [],
     agreed: new Map(),
@@ -71,20 +68,29 @@ export function* reconcile(
     skipped: new Map(),
     unsure: { host: [], guest: [] },
   };
-  let count = 0;
-  for (const path of paths) {
-    decide(path, input, plan);
-    count += 1;
-    if (count % pause === 0) yield;
+  if (paths) yield* decideEach(paths, () => true, input, plan);
+  else {
+    const { baseline, host, guest } = input;
+    yield* decideEach(host.keys(), () => true, input, plan);
+    yield* decideEach(guest.keys(), (path) => !host.has(path), input, plan);
+    yield* decideEach(baseline.keys(), (path) => !host.has(path) && !guest.has(path), input, plan);
   }
   yield* keepFoldersInUse(input, plan);
   return plan;
 }
 
-function* allPaths({ baseline, host, guest }: ReconcileInput): Generator<BytePath> {
-  yield* host.keys();
-  for (const path of guest.keys()) if (!host.has(path)) yield path;
-  for (const path of baseline.keys()) if (!host.has(path) && !guest.has(path)) yield path;
+function* decideEach(
+  paths: Iterable<BytePath>,
+  isWanted: (path: BytePath) => boolean,
+  input: ReconcileInput,
+  plan: Plan,
+): Generator<undefined> {
+  let count = 0;
+  for (const path of paths) {
+    if (isWanted(path)) decide(path, input, plan);
+    count += 1;
+    if (count % pause === 0) yield;
+  }
 }
 
 function decide(path: BytePath, input: ReconcileInput, plan: Plan): void {
@@ -299,9 +305,13 @@ function* keepFoldersInUse(input: ReconcileInput, plan: Plan): Generator<undefin
     use(action.path, 'host');
     use(action.path, 'guest');
   }
-  for (const path of [...plan.heldBack, ...plan.skipped.keys(), ...plan.unsure.host, ...plan.unsure.guest]) {
-    if (input.host.has(path)) use(path, 'host');
-    if (input.guest.has(path)) use(path, 'guest');
+  for (const paths of [plan.heldBack, plan.skipped.keys(), plan.unsure.host, plan.unsure.guest]) {
+    for (const path of paths) {
+      count += 1;
+      if (count % pause === 0) yield;
+      if (input.host.has(path)) use(path, 'host');
+      if (input.guest.has(path)) use(path, 'guest');
+    }
   }
   yield;
   for (let at = 0; at < plan.actions.length; at += 1) {

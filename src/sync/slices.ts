@@ -3,6 +3,12 @@ import { setImmediate as turn } from 'node:timers/promises';
 /** How long, in milliseconds, work may keep the event loop for itself. */
 const sliceMs = 8;
 
+/**
+ * When the slice of time that is running is over. One for all, as there is one event loop: work that follows
+ * other work in the same turn of it gets no slice of its own.
+ */
+let until = 0;
+
 /** Does something with each of many, letting others work whenever a slice of time is over. */
 export async function eachInSlices<T>(
   items: Iterable<T>,
@@ -39,9 +45,11 @@ export async function filterInSlices<T>(
   return passed;
 }
 
-/** Runs long work to its end, letting others work whenever a slice of time is over. */
+/**
+ * Runs long work to its end, letting others work whenever a slice of time is over.
+ * @param work yields where it may be held up: about every millisecond
+ */
 export async function inSlices<T>(work: Generator<unknown, T>, signal: AbortSignal): Promise<T> {
-  let until = performance.now() + sliceMs;
   for (;;) {
     const step = work.next();
     if (step.done === true) return step.value;

@@ -2,8 +2,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { SshServer } from './support/sshServer.ts';
 import { ModelRun } from './support/syncModel.ts';
 
-/** `SYNC_RUNS=1000` for many; `SYNC_SEED=…` replays one. */
+/** `SYNC_RUNS=1000` for many, `SYNC_SECONDS=300` for as many of them as end by then; `SYNC_SEED=…` replays one. */
 const runs = Number(process.env['SYNC_RUNS'] ?? 15);
+const seconds = Number(process.env['SYNC_SECONDS'] ?? Infinity);
 const replay = process.env['SYNC_SEED'];
 const first = replay === undefined ? Math.floor(Date.now() % 1_000_000_000) : Number(replay);
 const steps = 40;
@@ -21,7 +22,9 @@ it(
   { timeout: runs * 60_000 },
   async () => {
     const failures: string[] = [];
+    const until = performance.now() + seconds * 1_000;
     for (let n = 0; n < (replay === undefined ? runs : 1) && failures.length < 5; n += 1) {
+      if (performance.now() > until) break;
       const run = new ModelRun(server, first + n);
       try {
         await run.run(steps);

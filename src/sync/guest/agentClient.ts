@@ -133,7 +133,12 @@ export class AgentClient implements Disposable {
   }
 
   #listen(): void {
+    if (this.#open.size > 0 && this.#silence) {
+      this.#silence.refresh();
+      return;
+    }
     clearTimeout(this.#silence);
+    this.#silence = undefined;
     if (this.#open.size === 0) return;
     this.#silence = setTimeout(() => this.#fail(new AgentLost('The agent does not answer.')), silenceMs);
   }
