@@ -719,7 +719,9 @@ sub handle {
         sysopen(my $out, stage_path($fields[0]), O_WRONLY | O_CREAT, 0600) or trouble();
         truncate $out, $fields[1] or trouble();
         sysseek $out, $fields[1], SEEK_SET;
-        write_all($out, $fields[2]);
+        # A hole stays one: nobody has the room for all the zeros of a disk image.
+        if ($fields[2] =~ /[^\0]/) { write_all($out, $fields[2]) }
+        else { truncate $out, $fields[1] + length $fields[2] or trouble() }
         return ();
     }
     return apply(@fields) if $op == 9;

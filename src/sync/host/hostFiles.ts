@@ -48,6 +48,16 @@ export function readFully(file: number, offset: number, length: number): Buffer 
   return data;
 }
 
+const zeros = Buffer.alloc(64 * 1024);
+
+export function isZeros(data: Uint8Array): boolean {
+  for (let at = 0; at < data.length; at += zeros.length) {
+    const piece = data.subarray(at, at + zeros.length);
+    if (zeros.compare(piece, 0, piece.length, 0, piece.length) !== 0) return false;
+  }
+  return true;
+}
+
 export function writeFully(file: number, data: Uint8Array, offset: number): void {
   for (let at = 0; at < data.length;) {
     at += fs.writeSync(file, data, at, data.length - at, offset + at);

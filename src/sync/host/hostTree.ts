@@ -8,6 +8,7 @@ import { wholeFileBytes, type Operation, type Outcome, type Refusal } from '../s
 import {
   codeOf,
   executableMode,
+  isZeros,
   openOrUndefined,
   placeOf,
   readFully,
@@ -138,7 +139,9 @@ export class HostTree {
     try {
       const hash = this.#hashUpTo(`stage ${id}`, offset, file);
       fs.ftruncateSync(file, offset);
-      writeFully(file, data, offset);
+      // A hole stays one: nobody has the room for all the zeros of a disk image.
+      if (isZeros(data)) fs.ftruncateSync(file, offset + data.length);
+      else writeFully(file, data, offset);
       this.#hashes.set(`stage ${id}`, { hash: hash.update(data), upTo: offset + data.length });
     } finally {
       fs.closeSync(file);
