@@ -123,12 +123,13 @@ export class AgentClient implements Disposable {
 
   #awaitDrain(): void {
     this.#drained ??= new Promise<void>((resolve) => {
+      const { stdin } = this.#process;
       const done = (): void => {
         this.#drained = undefined;
+        stdin.off('drain', done).off('close', done);
         resolve();
       };
-      this.#process.stdin.once('drain', done);
-      this.#process.stdin.once('close', done);
+      stdin.on('drain', done).on('close', done);
     });
   }
 

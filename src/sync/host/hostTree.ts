@@ -52,6 +52,8 @@ export class HostTree {
   readonly #trash: HostTrash;
   /** sha256 under way of large files being read or staged, by path or id. */
   readonly #hashes = new Map<string, { hash: ReturnType<typeof createHash>; upTo: number }>();
+  /** One for all: most files are small, and a new one for each is more work than its hash. */
+  readonly #buffer = Buffer.allocUnsafe(pieceBytes);
 
   constructor(folders: HostFolders) {
     this.#folders = folders;
@@ -93,9 +95,8 @@ export class HostTree {
   hash(at: BytePath): { entry: Entry; hash: string } | undefined {
     return this.#whileStill(at, (file, entry) => {
       const hash = createHash('sha256');
-      const buffer = Buffer.allocUnsafe(pieceBytes);
-      for (let n = fs.readSync(file, buffer); n > 0; n = fs.readSync(file, buffer)) {
-        hash.update(buffer.subarray(0, n));
+      for (let n = fs.readSync(file, this.#buffer); n > 0; n = fs.readSync(file, this.#buffer)) {
+        hash.update(this.#buffer.subarray(0, n));
       }
       return { entry, hash: hash.digest('hex') };
     });
