@@ -33,7 +33,7 @@ export async function scale(place: Place, few: number, many: number): Promise<vo
   const named = { ...limit, unit: 'ms' };
   place.row({
     ...named,
-    name: `event loop blocked, initial of ${many}, longest`,
+    name: `event loop held in one piece, initial of ${many}, longest`,
     ours: large.blocked,
     peer: 50,
   });
