@@ -115,8 +115,12 @@ function decide(path: BytePath, input: ReconcileInput, plan: Plan): void {
     if (base) plan.agreed.set(path, undefined);
     return;
   }
-  const ofHost = changeOf(path, host, known, known?.host, known?.hostRacy, input.hostHashes);
-  const ofGuest = changeOf(path, guest, known, known?.guest, known?.guestRacy, input.guestHashes);
+  // Where no hash tells what was agreed on, and the other side moved on, the print is all there is to go by.
+  const [hostStood, guestStood] = [host?.print === known?.host, guest?.print === known?.guest];
+  const hostRacy = known?.hostRacy === true && (known.hash !== '' || guestStood);
+  const guestRacy = known?.guestRacy === true && (known.hash !== '' || hostStood);
+  const ofHost = changeOf(path, host, known, known?.host, hostRacy, input.hostHashes);
+  const ofGuest = changeOf(path, guest, known, known?.guest, guestRacy, input.guestHashes);
   if (ofHost === 'unsure' || ofGuest === 'unsure') {
     // The base's hash may be unknown; then the side that surely did not change holds that content.
     const both = known?.hash === '';
@@ -209,12 +213,12 @@ function changeOf(
   entry: Entry | undefined,
   base: Base | undefined,
   print: string | undefined,
-  racy: boolean | undefined,
+  racy: boolean,
   hashes: ReadonlyMap<BytePath, string>,
 ): Change {
   if (base === undefined || print === undefined) return entry ? 'changed' : 'same';
   if (!entry) return 'gone';
-  if (entry.print === print && racy !== true) return 'same';
+  if (entry.print === print && !racy) return 'same';
   const type = typeOf(entry);
   if (type !== print.charAt(0)) return 'changed';
   if (type === 'd') return 'same';
