@@ -40,9 +40,11 @@ export function activate(context: vscode.ExtensionContext): void {
   const engines = readEngineSettings();
   // What VS Code's own process needs must not reach the programs that it starts.
   const ledger = new ProcessLedger(path.join(storage, 'processes'), log);
-  ledger
-    .endOrphans(new AbortController().signal)
-    .catch((error: unknown) => log.warn(`What an earlier window left running: ${String(error)}`));
+  const lifetime = new AbortController();
+  ledger.endOrphans(lifetime.signal).catch((error: unknown) => {
+    // The log ends with the window too.
+    if (!lifetime.signal.aborted) log.warn(`What an earlier window left running: ${String(error)}`);
+  });
   const runner = new ExecaRunner(log, { ELECTRON_RUN_AS_NODE: undefined, NODE_OPTIONS: undefined }, ledger);
   const docker = new DockerEngine(engines.docker, log);
   const devcontainer = new DevcontainerCli(
@@ -100,5 +102,6 @@ export function activate(context: vscode.ExtensionContext): void {
   running = ui;
   const parts = new DisposableStore();
   for (const part of [log, runner, container, vm, ui]) parts.add(part);
+  parts.add({ dispose: () => lifetime.abort() });
   context.subscriptions.push(parts);
 }

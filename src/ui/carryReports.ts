@@ -1,9 +1,10 @@
 import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
-import { DisposableStore, type Disposable } from '../base/disposable.ts';
+import type { Disposable } from '../base/disposable.ts';
 import type { GuestKind } from '../base/kinds.ts';
 import type { Logger } from '../base/log.ts';
 import type { CarryReport } from '../sync/carrier.ts';
+import { eachModel } from './model/eachModel.ts';
 import type { ProjectModel } from './model/projectModel.ts';
 import type { WindowProjects } from './model/windowProjects.ts';
 import { kindName } from './tree/rowText.ts';
@@ -13,18 +14,9 @@ const namedPaths = 3;
 
 /** Tells the person what a sync could not decide alone; what it could is only logged. */
 export function tellCarryReports(projects: WindowProjects, log: Logger): Disposable {
-  const disposables = new DisposableStore();
-  let listening = disposables.add(new DisposableStore());
-  disposables.add(
-    projects.onDidChange(() => {
-      listening.dispose();
-      listening = disposables.add(new DisposableStore());
-      for (const model of projects.models) {
-        listening.add(model.switcher.onDidCarry(({ kind, report }) => tell(model, kind, report, log)));
-      }
-    }),
+  return eachModel(projects, (model) =>
+    model.switcher.onDidCarry(({ kind, report }) => tell(model, kind, report, log)),
   );
-  return disposables;
 }
 
 function tell(model: ProjectModel, kind: GuestKind, report: CarryReport, log: Logger): void {

@@ -15,6 +15,8 @@ export class Operations implements Disposable {
   readonly #log: vscode.LogOutputChannel;
   readonly #errors: ErrorReporter;
   readonly #steps = new Map<Environment, string>();
+  /** Titles of what is under way, in the order in which it was asked for. */
+  readonly #under = new Map<Environment, readonly string[]>();
   readonly #changed = new Emitter<Environment>();
   /** Fires when the step of an environment's operation changed. */
   readonly onDidChangeStep = this.#changed.event;
@@ -54,12 +56,14 @@ export class Operations implements Disposable {
         async (progress, token) => {
           const cancel = new AbortController();
           const listening = token.onCancellationRequested(() => cancel.abort());
+          const waiting = this.#tellWait(environment, title, (message) => progress.report({ message }));
           let step = '';
           try {
             return await work({
               signal: AbortSignal.any([cancel.signal, this.#end.signal]),
               progress: {
                 step: (name) => {
+                  waiting.dispose();
                   step = name;
                   this.#log.info(name);
                   progress.report({ message: name });
@@ -72,6 +76,7 @@ export class Operations implements Disposable {
               },
             });
           } finally {
+            waiting.dispose();
             listening.dispose();
           }
         },
@@ -80,6 +85,7 @@ export class Operations implements Disposable {
       this.#errors.report(error, `${title}.`, retry ? { retry } : {});
       return undefined;
     } finally {
+      this.#noLonger(environment, title);
       this.#setStep(environment, undefined);
       this.#log.info(`${title}: over after ${Math.round(performance.now() - began)} ms`);
     }
@@ -88,6 +94,31 @@ export class Operations implements Disposable {
   dispose(): void {
     this.#end.abort();
     this.#changed.dispose();
+  }
+
+  /**
+   * Operations on one environment queue: whoever waits reads what for, and how far that is.
+   * @returns what ends the telling, which the operation's own first step does
+   */
+  #tellWait(environment: Environment | undefined, title: string, say: (text: string) => void): Disposable {
+    if (!environment) return { dispose: () => undefined };
+    const before = this.#under.get(environment) ?? [];
+    this.#under.set(environment, [...before, title]);
+    const first = before[0];
+    if (first === undefined) return { dispose: () => undefined };
+    const tell = (): void => say([first, this.step(environment) ?? ''].filter(Boolean).join(': '));
+    tell();
+    return this.onDidChangeStep((changed) => {
+      if (changed === environment) tell();
+    });
+  }
+
+  #noLonger(environment: Environment | undefined, title: string): void {
+    if (!environment) return;
+    const titles = [...(this.#under.get(environment) ?? [])];
+    titles.splice(titles.indexOf(title), 1);
+    if (titles.length === 0) this.#under.delete(environment);
+    else this.#under.set(environment, titles);
   }
 
   #setStep(environment: Environment | undefined, step: string | undefined): void {

@@ -26,6 +26,7 @@ import { Operations } from './operations.ts';
 import { tellPorts } from './ports/portNotices.ts';
 import { WindowPorts } from './ports/windowPorts.ts';
 import { StatusBar } from './statusBar.ts';
+import { prepareOther } from './prepareOther.ts';
 import { registerSyncVersions } from './syncVersions.ts';
 import { registerTerminalProfiles } from './terminalProfiles.ts';
 import { openForTerminal, Terminals } from './terminals.ts';
@@ -86,6 +87,7 @@ export function startUi(parts: {
   ui.add(tellCarryReports(projects, log));
   ui.add(tellHookFailures(projects, errors));
   ui.add(tellPorts(ports, errors));
+  ui.add(prepareOther(projects, operations));
   ui.add(new StatusBar(projects, monitor));
   ui.add(showTree({ projects, monitor, others, ports }));
   void projects.reload();

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
@@ -133,6 +133,29 @@ describe('one project, container and VM', () => {
       await session.picture('host');
     },
     bounds.start,
+  );
+
+  test(
+    'A container that is not there is made while the person works in the VM, where a setting asks for it',
+    async () => {
+      const { workbench } = session;
+      const row = workbench.environments.row('Container');
+      await mkdir(join(session.project, '.vscode'));
+      await writeFile(
+        join(session.project, '.vscode', 'settings.json'),
+        '{ "switchyard.prepareOtherEnvironment": true }',
+      );
+      await row.menu('Destroy…');
+      await workbench.notifications.answer('Destroy');
+      await row.waitFor(/not created yet/, bounds.start);
+      await workbench.command('Switchyard: Open in VM');
+      await workbench.statusBar.waitFor(/^VM$/, bounds.start);
+      await row.waitFor(/^up\b/, bounds.create);
+      expect(await workbench.statusBar.text()).toBe('VM');
+      expect(await workbench.terminal.run('systemd-detect-virt', bounds.start)).not.toBe('none');
+      await session.picture('prepared');
+    },
+    bounds.create,
   );
 
   test(
