@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
+import { eachModel } from './model/eachModel.ts';
 import type { WindowProjects } from './model/windowProjects.ts';
 
 /** What `when` and `enablement` clauses in package.json ask for. */
@@ -13,7 +14,6 @@ type ContextKey =
 /** Keeps the context keys of the window as the projects are. */
 export function trackContextKeys(projects: WindowProjects): Disposable {
   const disposables = new DisposableStore();
-  let switchers = disposables.add(new DisposableStore());
   const set = (key: ContextKey, value: boolean): void => {
     void vscode.commands.executeCommand('setContext', key, value);
   };
@@ -24,11 +24,9 @@ export function trackContextKeys(projects: WindowProjects): Disposable {
     set('switchyard.untrusted', !vscode.workspace.isTrusted);
     set('switchyard.severalConfigs', (current?.config.configCount ?? 0) > 1);
   };
+  disposables.add(eachModel(projects, (model) => model.switcher.onDidChangeActive(update)));
   disposables.add(
     projects.onDidChange(() => {
-      switchers.dispose();
-      switchers = disposables.add(new DisposableStore());
-      for (const model of projects.models) switchers.add(model.switcher.onDidChangeActive(update));
       update();
       // Only now is it known that there is none, which the view's welcome tells.
       set('switchyard.ready', true);
