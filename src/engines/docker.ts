@@ -4,10 +4,12 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import type Dockerode from 'dockerode';
 import { abortable, withDeadline } from '../base/abort.ts';
+import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import type { Logger } from '../base/log.ts';
 import { clientOptions } from './dockerClientOptions.ts';
 import { endpointEnv, findDockerEndpoint, type DockerEndpoint } from './dockerEndpoint.ts';
-import { explainDockerError, sshNotSupported } from './dockerErrors.ts';
+import { explainDockerError } from './dockerErrors.ts';
+import { SshDialFailed } from './sshDial.ts';
 
 /** How long a call that the engine answers at once may take, in milliseconds. */
 const callMs = 30_000;
@@ -24,9 +26,10 @@ export interface DockerOptions {
  * The Docker engine. Which one is looked up at the first call, and again after one could not be reached,
  * so that an engine that is started or installed later is found.
  */
-export class DockerEngine {
+export class DockerEngine implements Disposable {
   readonly #options: DockerOptions;
   readonly #log: Logger;
+  readonly #agents = new DisposableStore();
   #found: Promise<Found> | undefined;
 
   constructor(options: DockerOptions, log: Logger) {
@@ -89,6 +92,11 @@ export class DockerEngine {
     );
   }
 
+  /** Ends the connections to an engine on another computer. */
+  dispose(): void {
+    this.#agents.dispose();
+  }
+
   #env(): Readonly<Record<string, string | undefined>> {
     return this.#options.env ?? process.env;
   }
@@ -111,11 +119,12 @@ export class DockerEngine {
       exists,
       ...(this.#options.endpoint === undefined ? {} : { preferred: this.#options.endpoint }),
     });
-    if (endpoint.host.startsWith('ssh:')) throw sshNotSupported(endpoint);
     this.#log.info(`Docker at ${endpoint.host} (from ${endpoint.source.from})`);
     // Loaded here, so that a window without containers never pays for it.
     const { default: Client } = await import('dockerode');
-    return { endpoint, docker: new Client(await clientOptions(endpoint)) };
+    const options = await clientOptions(endpoint, this.#env());
+    if (options.agent) this.#agents.add(options.agent);
+    return { endpoint, docker: new Client(options) };
   }
 }
 
@@ -125,7 +134,9 @@ interface Found {
 }
 
 function isUnreachable(error: unknown): boolean {
-  return typeof (error as NodeJS.ErrnoException | null)?.syscall === 'string';
+  return (
+    error instanceof SshDialFailed || typeof (error as NodeJS.ErrnoException | null)?.syscall === 'string'
+  );
 }
 
 async function exists(file: string): Promise<boolean> {

@@ -1,6 +1,8 @@
 import * as l10n from '@vscode/l10n';
 import { isCancellation, SwitchyardError } from '../base/errors.ts';
+import { lastLines } from '../base/process.ts';
 import type { DockerEndpoint } from './dockerEndpoint.ts';
+import { SshDialFailed } from './sshDial.ts';
 
 /** The HTTP status of an answer of the engine that is not what was asked for. */
 export function statusOf(error: unknown): number | undefined {
@@ -19,6 +21,7 @@ export function explainDockerError(
   around: { readonly platform: NodeJS.Platform; readonly hasProgram: boolean },
 ): unknown {
   if (error instanceof SwitchyardError || isCancellation(error)) return error;
+  if (error instanceof SshDialFailed) return explainDial(error, what, endpoint);
   const code = (error as NodeJS.ErrnoException | null)?.code;
   const unreachable = { endpoint, around, cause: error };
   if ((error as Error | null)?.name === 'TimeoutError') {
@@ -73,14 +76,59 @@ export function explainDockerError(
   });
 }
 
-/** Engines on another computer, over SSH, are not spoken to yet. */
-export function sshNotSupported(endpoint: DockerEndpoint): SwitchyardError {
+/** An engine on another computer that was not reached: what ssh said, as what a person can do. */
+function explainDial(error: SshDialFailed, what: string, endpoint: DockerEndpoint): SwitchyardError {
+  const common = { what, detail: error.said, cause: error };
+  const retry = [{ do: 'retry' }, { do: 'showLog' }] as const;
+  const fingerprint = /\bSHA256:[A-Za-z0-9+/]+/.exec(error.said)?.[0];
+  if (error.said.includes('REMOTE HOST IDENTIFICATION HAS CHANGED')) {
+    return new SwitchyardError({
+      ...common,
+      code: 'ssh.hostKey',
+      why: l10n.t(
+        'The host key of {0} is not the one that is known: it is now {1}. Somebody may be listening, or the host was made anew.',
+        endpoint.host,
+        fingerprint ?? '?',
+      ),
+      next: l10n.t(
+        'Ask whoever runs that host for its fingerprint. Only if it is this one, remove the old key with "ssh-keygen -R".',
+      ),
+      remedies: retry,
+    });
+  }
+  if (error.said.includes('Host key verification failed')) {
+    return new SwitchyardError({
+      ...common,
+      code: 'ssh.hostKey',
+      why: l10n.t('The host key of {0} is not known yet.', endpoint.host),
+      next: l10n.t('Connect once with ssh in a terminal and compare the fingerprint that it shows.'),
+      remedies: retry,
+    });
+  }
+  if (error.said.includes('Permission denied (')) {
+    return new SwitchyardError({
+      ...common,
+      code: 'docker.permission',
+      why: l10n.t('{0} does not let you in: {1}', endpoint.host, lastLines(error.said, 1)),
+      next: l10n.t('Load your key into the SSH agent (ssh-add), or name it in ~/.ssh/config.'),
+      remedies: retry,
+    });
+  }
+  if (/docker: (command )?not found|docker: No such file|docker: Permission denied/i.test(error.said)) {
+    return new SwitchyardError({
+      ...common,
+      code: 'docker.missing',
+      why: l10n.t('The host of {0} has no docker program on its PATH.', endpoint.host),
+      next: l10n.t('Install it over there.'),
+      remedies: retry,
+    });
+  }
   return new SwitchyardError({
-    code: 'config.unsupported',
-    what: l10n.t('The Docker engine at {0} cannot be used.', endpoint.host),
-    why: l10n.t('Switchyard does not reach engines over SSH yet.'),
-    next: l10n.t('Choose a local engine with "docker context use default", or unset DOCKER_HOST.'),
-    remedies: [{ do: 'checkRequirements' }],
+    ...common,
+    code: 'docker.notRunning',
+    why: l10n.t('The engine at {0} was not reached: {1}', endpoint.host, lastLines(error.message, 2)),
+    next: l10n.t('See whether "ssh" gets to that host, and "docker ps" answers there.'),
+    remedies: retry,
   });
 }
 

@@ -92,12 +92,12 @@ export class DockerApi {
   }
 
   #request(method: string, path: string, body: string | undefined, upgrade: boolean): http.ClientRequest {
-    const { socketPath, protocol, ...rest } = this.#options;
+    const { socketPath, protocol, agent = false, ...rest } = this.#options;
     const options: https.RequestOptions = {
       ...(socketPath === undefined ? rest : { socketPath }),
       method,
       path,
-      agent: false,
+      agent,
       headers: {
         Host: 'docker',
         ...(body === undefined

@@ -1,0 +1,130 @@
+import { execFileSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pollUntil } from '../../src/base/abort.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import { DockerConnection } from '../../src/connections/dockerConnection.ts';
+import { run } from '../../src/connections/run.ts';
+import { DockerEngine } from '../../src/engines/docker.ts';
+import { never, realEngine, removeContainer, startContainer } from './support/docker.ts';
+import { SshServer } from './support/sshServer.ts';
+
+/** What ssh is told of the test's server, as a person's `~/.ssh/config` and `known_hosts` would. */
+interface Client {
+  readonly known?: string;
+  readonly key?: string;
+}
+
+describe('an engine on another computer', () => {
+  const local = realEngine();
+  let server: SshServer;
+  let folder: string;
+  let containerId: string;
+  const engines: DockerEngine[] = [];
+
+  beforeAll(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'switchyard-remote-'));
+    [server, containerId] = await Promise.all([SshServer.start(), startContainer(local)]);
+  });
+  afterAll(async () => {
+    for (const engine of engines) engine.dispose();
+    await removeContainer(local, containerId);
+    await server.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** OpenSSH looks up the home folder by itself: only a program in its place can give it another config. */
+  function engineOver({ known = `${hostKey('host')}\n`, key = server.key }: Client = {}): DockerEngine {
+    const place = path.join(folder, String(engines.length));
+    execFileSync('mkdir', [place]);
+    writeFileSync(path.join(place, 'known'), known);
+    writeFileSync(
+      path.join(place, 'config'),
+      `UserKnownHostsFile ${place}/known\nGlobalKnownHostsFile none\nIdentityFile ${key}\nIdentitiesOnly yes\nStrictHostKeyChecking yes\n`,
+    );
+    const real = execFileSync('sh', ['-c', 'command -v ssh'], { encoding: 'utf8' }).trim();
+    writeFileSync(path.join(place, 'ssh'), `#!/bin/sh\nexec ${real} -F ${place}/config "$@"\n`);
+    chmodSync(path.join(place, 'ssh'), 0o755);
+    const engine = new DockerEngine(
+      {
+        program: 'docker',
+        endpoint: `ssh://root@127.0.0.1:${server.port}`,
+        env: { ...process.env, PATH: `${place}:${process.env['PATH'] ?? ''}`, SSH_AUTH_SOCK: undefined },
+      },
+      silentLogger,
+    );
+    engines.push(engine);
+    return engine;
+  }
+
+  function hostKey(name: string): string {
+    const [type = '', key = ''] = readFileSync(path.join(server.folder, `${name}.pub`), 'utf8').split(' ');
+    return `[127.0.0.1]:${server.port} ${type} ${key}`;
+  }
+
+  const ask = (engine: DockerEngine): Promise<unknown> =>
+    engine.ask('No answer.', (docker) => docker.getContainer(containerId).inspect(), { signal: never });
+
+  it('answers calls, runs programs with binary streams, and leaves no ssh when it is no longer used', async () => {
+    const engine = engineOver();
+    expect(await ask(engine)).toMatchObject({ Id: containerId, State: { Running: true } });
+    const target = { containerId, user: 'root', env: {}, cwd: '/' };
+    const connection = new DockerConnection(engine, target, silentLogger);
+    const data = randomBytes(8 * 2 ** 20);
+    const { stdout, code } = await run(connection, { argv: ['sha256sum'], input: data }, never);
+    expect(stdout.toString().split(' ')[0]).toBe(createHash('sha256').update(data).digest('hex'));
+    expect(code).toBe(0);
+    const failed = await run(connection, { argv: ['sh', '-c', 'echo oh >&2; exit 7'] }, never);
+    expect([failed.code, failed.stderr.toString()]).toEqual([7, 'oh\n']);
+    expect(dials()).toBeGreaterThan(0);
+    connection.dispose();
+    engine.dispose();
+    const gone = await pollUntil(() => Promise.resolve(dials() === 0 ? true : undefined), {
+      everyMs: 20,
+      timeoutMs: 10_000,
+      signal: never,
+    });
+    expect(gone).toBe(true);
+  });
+
+  it('is refused where its host key changed, with the fingerprint that it has now', async () => {
+    // The client's own key, as that of a host that is somebody else's.
+    const engine = engineOver({ known: `${hostKey('client')}\n` });
+    const line = execFileSync('ssh-keygen', ['-lf', path.join(server.folder, 'host.pub')], {
+      encoding: 'utf8',
+    });
+    const error: unknown = await ask(engine).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'ssh.hostKey', what: 'No answer.' });
+    expect(String(error)).toContain(line.split(' ')[1]);
+  });
+
+  it('is not taken for known before a person knows it', async () => {
+    await expect(ask(engineOver({ known: '' }))).rejects.toMatchObject({ code: 'ssh.hostKey' });
+  });
+
+  it('that lets nobody in says so', async () => {
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', path.join(folder, 'stranger')]);
+    const engine = engineOver({ key: path.join(folder, 'stranger') });
+    await expect(ask(engine)).rejects.toMatchObject({ code: 'docker.permission' });
+  });
+
+  /** Processes of ssh that this test's process started and that still run. */
+  function dials(): number {
+    const own = String(process.pid);
+    return readdirSync('/proc').filter((entry) => {
+      if (!/^\d+$/.test(entry)) return false;
+      try {
+        const stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
+        const [, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+        return parent === own && readFileSync(`/proc/${entry}/cmdline`, 'utf8').includes('dial-stdio');
+      } catch {
+        // It ended while it was looked at.
+        return false;
+      }
+    }).length;
+  }
+});
