@@ -51,6 +51,14 @@ export async function findDockerEndpoint(around: EndpointSurroundings): Promise<
   return atSocket(candidates[0] ?? '/var/run/docker.sock');
 }
 
+/** True where the engine is on another computer, which sees no folder of this one. */
+export function isElsewhere({ host }: Pick<DockerEndpoint, 'host'>): boolean {
+  if (host.startsWith('ssh:')) return true;
+  if (!host.startsWith('tcp:')) return false;
+  const { hostname } = new URL(host.replace(/^tcp:/, 'http:'));
+  return !/^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname);
+}
+
 /** Where engines put their sockets, the default first. */
 export function socketsOf({
   env,

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,6 +10,8 @@ import { silentLogger } from '../../src/base/log.ts';
 import { DockerConnection } from '../../src/connections/dockerConnection.ts';
 import { run } from '../../src/connections/run.ts';
 import { DockerEngine } from '../../src/engines/docker.ts';
+import { silentProgress } from '../../src/base/progress.ts';
+import { makeProject, realProvider } from './support/containerProject.ts';
 import { never, realEngine, removeContainer, startContainer } from './support/docker.ts';
 import { SshServer } from './support/sshServer.ts';
 
@@ -25,6 +27,8 @@ describe('an engine on another computer', () => {
   let folder: string;
   let containerId: string;
   const engines: DockerEngine[] = [];
+  /** What the docker command line needs to find the ssh of an engine. */
+  const engineEnv = new Map<DockerEngine, Readonly<Record<string, string>>>();
 
   beforeAll(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'switchyard-remote-'));
@@ -49,15 +53,17 @@ describe('an engine on another computer', () => {
     const real = execFileSync('sh', ['-c', 'command -v ssh'], { encoding: 'utf8' }).trim();
     writeFileSync(path.join(place, 'ssh'), `#!/bin/sh\nexec ${real} -F ${place}/config "$@"\n`);
     chmodSync(path.join(place, 'ssh'), 0o755);
+    const env = { PATH: `${place}:${process.env['PATH'] ?? ''}` };
     const engine = new DockerEngine(
       {
         program: 'docker',
         endpoint: `ssh://root@127.0.0.1:${server.port}`,
-        env: { ...process.env, PATH: `${place}:${process.env['PATH'] ?? ''}`, SSH_AUTH_SOCK: undefined },
+        env: { ...process.env, ...env, SSH_AUTH_SOCK: undefined },
       },
       silentLogger,
     );
     engines.push(engine);
+    engineEnv.set(engine, env);
     return engine;
   }
 
@@ -89,6 +95,37 @@ describe('an engine on another computer', () => {
       signal: never,
     });
     expect(gone).toBe(true);
+  });
+
+  it('has a project whose workspace is brought there and kept the same, not mounted', async () => {
+    const engine = engineOver();
+    const provider = realProvider({ engine, env: engineEnv.get(engine) ?? {} });
+    const test = await makeProject({
+      config: { image: 'debian:bookworm', onCreateCommand: 'cat hello.txt > /tmp/seen' },
+      provider,
+    });
+    try {
+      await writeFile(path.join(test.project.folder, 'hello.txt'), 'from the host');
+      const { connection, problem } = await test.environment.open({
+        progress: silentProgress,
+        signal: never,
+      });
+      expect(problem).toBeUndefined();
+      expect((await test.inspect())?.Mounts).toEqual([]);
+      const seen = await run(connection, { argv: ['cat', '/tmp/seen'] }, never);
+      expect(seen.stdout.toString()).toBe('from the host');
+      const write = await run(
+        connection,
+        { argv: ['sh', '-c', 'echo back > /workspaces/project/made.txt'] },
+        never,
+      );
+      expect(write.code).toBe(0);
+      await test.environment.syncNow({ progress: silentProgress, signal: never });
+      expect(await readFile(path.join(test.project.folder, 'made.txt'), 'utf8')).toBe('back\n');
+    } finally {
+      await test.remove();
+      provider.dispose();
+    }
   });
 
   it('is refused where its host key changed, with the fingerprint that it has now', async () => {

@@ -9,6 +9,7 @@ import { readSwitchyardConfig } from '../../config/read.ts';
 import type { SwitchyardSettings } from '../../config/settings.ts';
 import type { Connection } from '../../connections/connection.ts';
 import type { UpResult } from '../../engines/devcontainerCli.ts';
+import { isElsewhere } from '../../engines/dockerEndpoint.ts';
 import type { CarryReport } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
 import { FileLock } from '../../base/fileLock.ts';
@@ -382,7 +383,10 @@ export class ContainerEnvironment implements Environment {
 
   async #settings(): Promise<SwitchyardSettings> {
     if (this.project.configFile === undefined) throw noConfig(this.project);
-    return (await readSwitchyardConfig(this.project.configFile)).settings;
+    const { settings } = await readSwitchyardConfig(this.project.configFile);
+    // An engine on another computer has no folder of this one to mount.
+    if (!isElsewhere(await this.#parts.engine.endpoint())) return settings;
+    return { ...settings, container: { ...settings.container, workspace: 'ssh' } };
   }
 
   /** Runs an operation in its turn; afterwards the status is what the engine says, however it went. */

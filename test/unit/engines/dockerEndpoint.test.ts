@@ -3,7 +3,12 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { endpointEnv, findDockerEndpoint, socketsOf } from '../../../src/engines/dockerEndpoint.ts';
+import {
+  endpointEnv,
+  findDockerEndpoint,
+  isElsewhere,
+  socketsOf,
+} from '../../../src/engines/dockerEndpoint.ts';
 
 let home: string;
 beforeEach(async () => {
@@ -101,4 +106,16 @@ describe('findDockerEndpoint', () => {
   it('knows the pipes of Windows', () => {
     expect(socketsOf({ env: {}, home, platform: 'win32' })[0]).toBe('//./pipe/docker_engine');
   });
+});
+
+it.each([
+  ['unix:///var/run/docker.sock', false],
+  ['npipe:////./pipe/docker_engine', false],
+  ['tcp://127.0.0.1:2375', false],
+  ['tcp://localhost:2375', false],
+  ['tcp://[::1]:2375', false],
+  ['tcp://10.0.0.5:2376', true],
+  ['ssh://me@build.example', true],
+])('%s is on another computer: %s', (host, elsewhere) => {
+  expect(isElsewhere({ host })).toBe(elsewhere);
 });
