@@ -7,7 +7,13 @@ import { abortable, withDeadline } from '../base/abort.ts';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import type { Logger } from '../base/log.ts';
 import { clientOptions } from './dockerClientOptions.ts';
-import { endpointEnv, findDockerEndpoint, type DockerEndpoint } from './dockerEndpoint.ts';
+import {
+  endpointEnv,
+  findDockerEndpoint,
+  listDockerEndpoints,
+  type DockerEndpoint,
+  type EndpointSurroundings,
+} from './dockerEndpoint.ts';
 import { explainDockerError } from './dockerErrors.ts';
 import { SshDialFailed } from './sshDial.ts';
 
@@ -111,12 +117,18 @@ export class DockerEngine implements Disposable {
     }
   }
 
+  /** The engines that could be chosen instead. */
+  async choices(): Promise<readonly DockerEndpoint[]> {
+    return listDockerEndpoints(this.#around());
+  }
+
+  #around(): Omit<EndpointSurroundings, 'preferred'> {
+    return { env: this.#env(), home: homedir(), platform: process.platform, exists };
+  }
+
   async #discover(): Promise<Found> {
     const endpoint = await findDockerEndpoint({
-      env: this.#env(),
-      home: homedir(),
-      platform: process.platform,
-      exists,
+      ...this.#around(),
       ...(this.#options.endpoint === undefined ? {} : { preferred: this.#options.endpoint }),
     });
     this.#log.info(`Docker at ${endpoint.host} (from ${endpoint.source.from})`);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as l10n from '@vscode/l10n';
 import { SwitchyardError } from '../base/errors.ts';
@@ -25,7 +25,7 @@ export interface EndpointSurroundings {
   readonly platform: NodeJS.Platform;
   /** True where a socket (or pipe) of that path is there, whether or not somebody answers. */
   exists(path: string): Promise<boolean>;
-  /** An address from the settings, before everything else. */
+  /** From the settings, before everything else: an address, or the name of a context. */
   readonly preferred?: string;
 }
 
@@ -38,17 +38,54 @@ export interface EndpointSurroundings {
  */
 export async function findDockerEndpoint(around: EndpointSurroundings): Promise<DockerEndpoint> {
   const { env, preferred } = around;
-  if (preferred) return { host: preferred, source: { from: 'setting' }, tlsFolder: tlsOf(env) };
-  const named = env['DOCKER_HOST'];
+  const folder = configFolder(around);
+  if (preferred?.includes('://')) {
+    return { host: preferred, source: { from: 'setting' }, tlsFolder: tlsOf(env) };
+  }
+  const named = preferred ? undefined : env['DOCKER_HOST'];
   if (named) return { host: withScheme(named), source: { from: 'DOCKER_HOST' }, tlsFolder: tlsOf(env) };
-  const folder = env['DOCKER_CONFIG'] ?? path.join(around.home, '.docker');
-  const context = env['DOCKER_CONTEXT'] ?? (await currentContext(folder));
+  const asked = [preferred, env['DOCKER_CONTEXT']].find((name) => name !== undefined && name !== '');
+  const context = asked ?? (await currentContext(folder));
   if (context && context !== 'default') return contextEndpoint(folder, context, around);
   const candidates = socketsOf(around);
   for (const socket of candidates) {
     if (await around.exists(socket)) return atSocket(socket);
   }
   return atSocket(candidates[0] ?? '/var/run/docker.sock');
+}
+
+/** Every engine that could be chosen: the contexts of the docker command line, and the sockets that are there. */
+export async function listDockerEndpoints(
+  around: Omit<EndpointSurroundings, 'preferred'>,
+): Promise<readonly DockerEndpoint[]> {
+  const folder = configFolder(around);
+  const names = (await contextNames(folder)).sort((one, other) => one.localeCompare(other));
+  const contexts = await Promise.all(names.map(async (name) => contextEndpoint(folder, name, around)));
+  const sockets = socketsOf(around);
+  const present = await Promise.all(sockets.map(async (socket) => around.exists(socket)));
+  const known = new Set(contexts.map(({ host }) => host));
+  const others = sockets.filter((_, at) => present[at]).map(atSocket);
+  return [...contexts, ...others.filter(({ host }) => !known.has(host))];
+}
+
+async function contextNames(folder: string): Promise<string[]> {
+  const metas = path.join(folder, 'contexts', 'meta');
+  let ids: string[];
+  try {
+    ids = await readdir(metas);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+  const found = await Promise.all(
+    ids.map(async (id) => {
+      const meta = (await readJson(path.join(metas, id, 'meta.json'))) as
+        { Name?: unknown; Endpoints?: { docker?: { Host?: unknown } } } | undefined;
+      // A context may be of something else than Docker.
+      return typeof meta?.Name === 'string' && meta.Endpoints?.docker?.Host ? meta.Name : undefined;
+    }),
+  );
+  return found.filter((name) => name !== undefined);
 }
 
 /** True where the engine is on another computer, which sees no folder of this one. */
@@ -99,6 +136,10 @@ function withScheme(host: string): string {
   return host.includes('://') ? host : `tcp://${host}`;
 }
 
+function configFolder({ env, home }: Pick<EndpointSurroundings, 'env' | 'home'>): string {
+  return env['DOCKER_CONFIG'] ?? path.join(home, '.docker');
+}
+
 function tlsOf(env: EndpointSurroundings['env']): string | undefined {
   return env['DOCKER_TLS_VERIFY'] ? env['DOCKER_CERT_PATH'] : undefined;
 }
@@ -122,9 +163,12 @@ async function contextEndpoint(
     throw new SwitchyardError({
       code: 'docker.failed',
       what: l10n.t('The Docker context "{0}" was not found.', name),
-      why: around.env['DOCKER_CONTEXT']
-        ? l10n.t('DOCKER_CONTEXT names it.')
-        : l10n.t('The Docker configuration in {0} names it.', folder),
+      why:
+        around.preferred === name
+          ? l10n.t('The setting switchyard.docker.host names it.')
+          : around.env['DOCKER_CONTEXT']
+            ? l10n.t('DOCKER_CONTEXT names it.')
+            : l10n.t('The Docker configuration in {0} names it.', folder),
       next: l10n.t('Choose another one with "docker context use".'),
       remedies: [{ do: 'checkRequirements' }, { do: 'retry' }],
     });

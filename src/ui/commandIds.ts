@@ -32,6 +32,7 @@ export const commandIds = [
   'switchyard.openConfiguration',
   'switchyard.addConfiguration',
   'switchyard.checkRequirements',
+  'switchyard.chooseDockerEngine',
   'switchyard.refresh',
   'switchyard.showLog',
 ] as const;

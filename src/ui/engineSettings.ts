@@ -1,4 +1,6 @@
+import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
+import type { Disposable } from '../base/disposable.ts';
 
 /** Where the engines are, as the computer's (never a workspace's) settings say. */
 export interface EngineSettings {
@@ -14,4 +16,17 @@ export function readEngineSettings(): EngineSettings {
       ...(endpoint === '' ? {} : { endpoint }),
     },
   };
+}
+
+/** Engines are looked up when a window begins: who chooses another one is offered to begin it anew. */
+export function offerReload(): Disposable {
+  return vscode.workspace.onDidChangeConfiguration(async (event) => {
+    if (!event.affectsConfiguration('switchyard.docker')) return;
+    const reload = l10n.t('Reload Window');
+    const chosen = await vscode.window.showInformationMessage(
+      l10n.t('Another Docker engine was chosen. This window uses it once it is reloaded.'),
+      reload,
+    );
+    if (chosen === reload) await vscode.commands.executeCommand('workbench.action.reloadWindow');
+  });
 }

@@ -2,11 +2,13 @@ import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import type { GuestKind } from '../base/kinds.ts';
+import type { DockerEngine } from '../engines/docker.ts';
 import type { EnvironmentProvider } from '../environments/environment.ts';
 import type { Doors } from '../ssh/doors.ts';
 import { tellCarryReports } from './carryReports.ts';
 import { tellHookFailures } from './hookReports.ts';
 import { configCommands } from './commands/configCommands.ts';
+import { engineCommands } from './commands/engineCommands.ts';
 import { lifecycleCommands } from './commands/lifecycleCommands.ts';
 import { portCommands } from './commands/portCommands.ts';
 import { registerCommands } from './commands/register.ts';
@@ -17,6 +19,7 @@ import { switchCommands } from './commands/switchCommands.ts';
 import { toolCommands } from './commands/toolCommands.ts';
 import { workCommands } from './commands/workCommands.ts';
 import { trackContextKeys } from './contextKeys.ts';
+import { offerReload } from './engineSettings.ts';
 import { ErrorReporter } from './errors.ts';
 import { ProjectMemory, projectFactory } from './model/makeProject.ts';
 import { Monitor } from './model/monitor.ts';
@@ -46,12 +49,13 @@ export interface Ui extends Disposable {
  */
 export function startUi(parts: {
   providers: ReadonlyMap<GuestKind, EnvironmentProvider>;
+  docker: DockerEngine;
   doors: Doors;
   storage: string;
   state: vscode.Memento;
   log: vscode.LogOutputChannel;
 }): Ui {
-  const { providers, doors, storage, state, log } = parts;
+  const { providers, docker, doors, storage, state, log } = parts;
   const ui = new DisposableStore();
   const memory = new ProjectMemory(state);
   const projects = ui.add(new WindowProjects(projectFactory({ providers, memory, storage, log }), log));
@@ -75,6 +79,7 @@ export function startUi(parts: {
         syncCommands(services),
         configCommands(services, memory),
         toolCommands(services),
+        engineCommands(docker),
         sshCommands(services, doors),
         portCommands(services, ports),
       ],
@@ -87,6 +92,7 @@ export function startUi(parts: {
   ui.add(tellCarryReports(projects, log));
   ui.add(tellHookFailures(projects, errors));
   ui.add(tellPorts(ports, errors));
+  ui.add(offerReload());
   ui.add(prepareOther(projects, operations));
   ui.add(new StatusBar(projects, monitor));
   ui.add(showTree({ projects, monitor, others, ports }));

@@ -7,6 +7,7 @@ import {
   endpointEnv,
   findDockerEndpoint,
   isElsewhere,
+  listDockerEndpoints,
   socketsOf,
 } from '../../../src/engines/dockerEndpoint.ts';
 
@@ -118,4 +119,32 @@ it.each([
   ['ssh://me@build.example', true],
 ])('%s is on another computer: %s', (host, elsewhere) => {
   expect(isElsewhere({ host })).toBe(elsewhere);
+});
+
+describe('the engines to choose from', () => {
+  it('are the contexts and the sockets that are there, each once', async () => {
+    await context('build', 'ssh://me@build.example');
+    await context('desktop', 'unix:///run/podman/podman.sock');
+    const present = ['/var/run/docker.sock', '/run/podman/podman.sock'];
+    const found = await listDockerEndpoints({
+      env: {},
+      home,
+      platform: 'linux',
+      exists: (file) => Promise.resolve(present.includes(file)),
+    });
+    expect(found.map(({ host, source }) => [source.from, host])).toEqual([
+      ['context', 'ssh://me@build.example'],
+      ['context', 'unix:///run/podman/podman.sock'],
+      ['socket', 'unix:///var/run/docker.sock'],
+    ]);
+  });
+
+  it('may be set by the name of a context, before DOCKER_HOST', async () => {
+    await context('build', 'ssh://me@build.example');
+    const endpoint = await find({ DOCKER_HOST: 'unix:///host.sock' }, [], 'build');
+    expect(endpoint).toMatchObject({ host: 'ssh://me@build.example', source: { name: 'build' } });
+    await expect(find({}, [], 'gone')).rejects.toMatchObject({
+      why: 'The setting switchyard.docker.host names it.',
+    });
+  });
 });

@@ -1,0 +1,76 @@
+import * as l10n from '@vscode/l10n';
+import * as vscode from 'vscode';
+import type { DockerEngine } from '../../engines/docker.ts';
+import { isElsewhere, type DockerEndpoint } from '../../engines/dockerEndpoint.ts';
+import type { CommandId } from '../commandIds.ts';
+
+type Handlers = Partial<Record<CommandId, (argument?: unknown) => unknown>>;
+
+interface Choice extends vscode.QuickPickItem {
+  /** What the setting becomes; empty for what the docker command line would take. */
+  readonly value?: string;
+  readonly ask?: true;
+}
+
+/** Commands about which engine is talked to. */
+export function engineCommands(docker: DockerEngine): Handlers {
+  return {
+    'switchyard.chooseDockerEngine': async () => {
+      const settings = vscode.workspace.getConfiguration('switchyard');
+      const now = settings.get<string>('docker.host', '').trim();
+      const chosen = await vscode.window.showQuickPick(choices(await docker.choices(), now), {
+        title: l10n.t('Choose Docker Engine'),
+        placeHolder: l10n.t(
+          'Containers are made there. On another computer the workspace is kept the same over SSH.',
+        ),
+        matchOnDescription: true,
+      });
+      if (!chosen) return;
+      const value = chosen.ask ? await askAddress(now) : chosen.value;
+      if (value === undefined || value === now) return;
+      await settings.update('docker.host', value || undefined, vscode.ConfigurationTarget.Global);
+    },
+  };
+}
+
+function choices(endpoints: readonly DockerEndpoint[], now: string): readonly Choice[] {
+  const mark = (value: string): string => (value === now ? `$(check) ` : '');
+  const separator = (label: string): Choice => ({ label, kind: vscode.QuickPickItemKind.Separator });
+  const contexts = endpoints.flatMap(({ host, source }): Choice[] =>
+    source.from === 'context'
+      ? [{ label: `${mark(source.name)}${source.name}`, description: describe(host), value: source.name }]
+      : [],
+  );
+  const sockets = endpoints.flatMap(({ host, source }): Choice[] =>
+    source.from === 'socket' ? [{ label: `${mark(host)}${host}`, value: host }] : [],
+  );
+  return [
+    {
+      label: `${mark('')}${l10n.t('Automatic')}`,
+      description: l10n.t('what the docker command line talks to'),
+      value: '',
+    },
+    ...(contexts.length > 0 ? [separator(l10n.t('contexts')), ...contexts] : []),
+    ...(sockets.length > 0 ? [separator(l10n.t('sockets of this computer')), ...sockets] : []),
+    separator(l10n.t('another one')),
+    { label: l10n.t('Enter an Address…'), description: 'ssh://user@host', ask: true },
+  ];
+}
+
+function describe(host: string): string {
+  return isElsewhere({ host }) ? l10n.t('{0} · another computer', host) : host;
+}
+
+async function askAddress(now: string): Promise<string | undefined> {
+  const given = await vscode.window.showInputBox({
+    title: l10n.t('Address of the Docker Engine'),
+    value: now,
+    placeHolder: 'ssh://user@host',
+    prompt: l10n.t('As in DOCKER_HOST: ssh://, tcp://, unix:// or npipe://.'),
+    validateInput: (text) =>
+      /^(ssh|tcp|unix|npipe):\/\/[^\s-]/.test(text.trim())
+        ? undefined
+        : l10n.t('An address begins with ssh://, tcp://, unix:// or npipe://.'),
+  });
+  return given?.trim();
+}
