@@ -30,7 +30,8 @@ export async function clientOptions(
   const [, scheme = '', rest = ''] = /^(\w+):\/\/(.*)$/.exec(endpoint.host) ?? [];
   if (scheme === 'unix' || scheme === 'npipe') return { socketPath: rest, host: '', protocol: 'http' };
   if (scheme === 'ssh') {
-    return { host: 'docker', port: '80', protocol: 'http', agent: new SshAgent(endpoint.host, env) };
+    // VS Code gives the requests of extensions an agent of its own, for proxies, but for those to this computer.
+    return { host: 'localhost', port: '80', protocol: 'http', agent: new SshAgent(endpoint.host, env) };
   }
   const url = new URL(endpoint.host.replace(/^tcp:/, 'http:'));
   const read = async (name: string): Promise<Buffer> => readFile(path.join(endpoint.tlsFolder ?? '', name));

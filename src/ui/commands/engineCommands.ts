@@ -20,9 +20,7 @@ export function engineCommands(docker: DockerEngine): Handlers {
       const now = settings.get<string>('docker.host', '').trim();
       const chosen = await vscode.window.showQuickPick(choices(await docker.choices(), now), {
         title: l10n.t('Choose Docker Engine'),
-        placeHolder: l10n.t(
-          'Containers are made there. On another computer the workspace is kept the same over SSH.',
-        ),
+        placeHolder: l10n.t('Where are containers to be made?'),
         matchOnDescription: true,
       });
       if (!chosen) return;
@@ -58,7 +56,7 @@ function choices(endpoints: readonly DockerEndpoint[], now: string): readonly Ch
 }
 
 function describe(host: string): string {
-  return isElsewhere({ host }) ? l10n.t('{0} · another computer', host) : host;
+  return isElsewhere({ host }) ? l10n.t('{0} · the workspace goes by sync', host) : host;
 }
 
 async function askAddress(now: string): Promise<string | undefined> {
