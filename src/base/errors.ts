@@ -123,6 +123,6 @@ export function toSwitchyardError(error: unknown, what: string): SwitchyardError
 }
 
 /** Messages of programs often end without a full stop, and another sentence follows here. */
-function asSentence(message: string): string {
+export function asSentence(message: string): string {
   return /[.!?…]$/.test(message.trimEnd()) ? message.trimEnd() : `${message.trimEnd()}.`;
 }

@@ -1,5 +1,5 @@
 import * as l10n from '@vscode/l10n';
-import { isCancellation, SwitchyardError } from '../base/errors.ts';
+import { asSentence, isCancellation, SwitchyardError } from '../base/errors.ts';
 import { lastLines } from '../base/process.ts';
 import type { DockerEndpoint } from './dockerEndpoint.ts';
 import { SshDialFailed } from './sshDial.ts';
@@ -109,7 +109,7 @@ function explainDial(error: SshDialFailed, what: string, endpoint: DockerEndpoin
     return new SwitchyardError({
       ...common,
       code: 'docker.permission',
-      why: l10n.t('{0} does not let you in: {1}', endpoint.host, lastLines(error.said, 1)),
+      why: l10n.t('{0} does not let you in: {1}', endpoint.host, asSentence(lastLines(error.said, 1))),
       next: l10n.t('Load your key into the SSH agent (ssh-add), or name it in ~/.ssh/config.'),
       remedies: retry,
     });
@@ -126,7 +126,11 @@ function explainDial(error: SshDialFailed, what: string, endpoint: DockerEndpoin
   return new SwitchyardError({
     ...common,
     code: 'docker.notRunning',
-    why: l10n.t('The engine at {0} was not reached: {1}', endpoint.host, lastLines(error.message, 2)),
+    why: l10n.t(
+      'The engine at {0} was not reached: {1}',
+      endpoint.host,
+      asSentence(lastLines(error.message, 2)),
+    ),
     next: l10n.t('See whether "ssh" gets to that host, and "docker ps" answers there.'),
     remedies: retry,
   });
