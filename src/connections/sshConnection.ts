@@ -234,6 +234,8 @@ class SshProcess implements RemoteProcess {
   readonly #tty: boolean;
   readonly #send: (signal: Signal) => Promise<void>;
   #settle: () => void = () => undefined;
+  /** The program itself is over; what it said may not all have been read. */
+  #ended = false;
   #over = false;
   #ending = false;
 
@@ -249,6 +251,7 @@ class SshProcess implements RemoteProcess {
     if (tty) channel.stderr.resume();
     let status: ExitStatus = { code: undefined, signal: undefined };
     channel.on('exit', (code: number | null, signalName?: string) => {
+      this.#ended = true;
       status = { code: code ?? undefined, signal: signalName?.replace(/^SIG/, '') };
     });
     this.exit = new Promise((resolve) => {
@@ -265,7 +268,7 @@ class SshProcess implements RemoteProcess {
   }
 
   async kill(signal: Signal): Promise<void> {
-    if (!this.#over) await this.#send(signal);
+    if (!this.#ended && !this.#over) await this.#send(signal);
   }
 
   dispose(): void {
@@ -274,8 +277,8 @@ class SshProcess implements RemoteProcess {
     const { stdout, stderr } = this;
     stdout.resume();
     stderr.resume();
-    if (this.#tty) {
-      // The terminal hangs up, and what runs in it gets HUP.
+    if (this.#tty || this.#ended) {
+      // The terminal hangs up, and what runs in it gets HUP; what is over needs to be told nothing.
       this.#channel.close();
       return;
     }

@@ -12,14 +12,14 @@ export function newMark(): string {
  *
  * The protocol's own way (RFC 4254, section 6.9) cannot be relied on: it has no answer, OpenSSH takes no
  * signals for a session of root, and drops one that comes before the program's session has begun. So the
- * group is looked for, for up to two seconds: a program asked for just now may not have begun.
+ * group is looked for, for up to two seconds: a program asked for just now may not have begun. One grep
+ * a look: one for each process kept an emulated machine busy for minutes.
  */
 const script = `
 n=0
 while :; do
   groups=
-  for file in /proc/[0-9]*/environ; do
-    grep -qsF -- "$1" "$file" || continue
+  for file in $(grep -lsF -- "$1" /proc/[0-9]*/environ); do
     read -r stat < "\${file%environ}stat" 2> /dev/null || continue
     set -- "$1" "$2" \${stat##*) }
     case " $groups " in *" $5 "*) ;; *) groups="$groups $5" ;; esac
