@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as l10n from '@vscode/l10n';
 import { SwitchyardError } from '../base/errors.ts';
+import type { SwitchyardSettings } from '../config/settings.ts';
 
 /** Which Docker engine is talked to, and how it was found. */
 export interface DockerEndpoint {
@@ -94,6 +95,12 @@ export function isElsewhere({ host }: Pick<DockerEndpoint, 'host'>): boolean {
   if (!host.startsWith('tcp:')) return false;
   const { hostname } = new URL(host.replace(/^tcp:/, 'http:'));
   return !/^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname);
+}
+
+/** The settings as they hold for an engine: one on another computer has no folder of this one to mount. */
+export function settingsFor(endpoint: DockerEndpoint, settings: SwitchyardSettings): SwitchyardSettings {
+  if (!isElsewhere(endpoint)) return settings;
+  return { ...settings, container: { ...settings.container, workspace: 'ssh' } };
 }
 
 /** Where engines put their sockets, the default first. */

@@ -9,7 +9,7 @@ import { readSwitchyardConfig } from '../../config/read.ts';
 import type { SwitchyardSettings } from '../../config/settings.ts';
 import type { Connection } from '../../connections/connection.ts';
 import type { UpResult } from '../../engines/devcontainerCli.ts';
-import { isElsewhere } from '../../engines/dockerEndpoint.ts';
+import { settingsFor } from '../../engines/dockerEndpoint.ts';
 import type { CarryReport } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
 import { FileLock } from '../../base/fileLock.ts';
@@ -27,7 +27,7 @@ import { runInitializeCommand } from '../hooks/initialize.ts';
 import { OperationQueue } from '../operationQueue.ts';
 import { hasDrifted, isSameStatus, notRunning, statusOf } from './containerStatus.ts';
 import type { ContainerControl } from './control.ts';
-import { noConfig, type ContainerCreator } from './creation.ts';
+import { configFileOf, type ContainerCreator } from './creation.ts';
 import { detailsOf, type EngineInfo } from './details.ts';
 import { imageCreatedAt, removeBuiltImages, removeReplacedImage } from './images.ts';
 import { findContainer, labelsOf, stateOf } from './lookup.ts';
@@ -382,11 +382,8 @@ export class ContainerEnvironment implements Environment {
   }
 
   async #settings(): Promise<SwitchyardSettings> {
-    if (this.project.configFile === undefined) throw noConfig(this.project);
-    const { settings } = await readSwitchyardConfig(this.project.configFile);
-    // An engine on another computer has no folder of this one to mount.
-    if (!isElsewhere(await this.#parts.engine.endpoint())) return settings;
-    return { ...settings, container: { ...settings.container, workspace: 'ssh' } };
+    const { settings } = await readSwitchyardConfig(configFileOf(this.project));
+    return settingsFor(await this.#parts.engine.endpoint(), settings);
   }
 
   /** Runs an operation in its turn; afterwards the status is what the engine says, however it went. */

@@ -142,7 +142,13 @@ async function rawConfig(configFile: string): Promise<Readonly<Record<string, un
   return parse(await readFile(configFile, 'utf8')) as Record<string, unknown>;
 }
 
-export function noConfig(project: Project): SwitchyardError {
+/** @throws SwitchyardError `config.missing` where the project has none */
+export function configFileOf(project: Project): string {
+  if (project.configFile === undefined) throw noConfig(project);
+  return project.configFile;
+}
+
+function noConfig(project: Project): SwitchyardError {
   return new SwitchyardError({
     code: 'config.missing',
     what: l10n.t('"{0}" cannot be opened in a container.', project.name),
