@@ -16,6 +16,7 @@ const rooms = [
   'environments',
   'ssh',
   'ports',
+  'browserEditor',
   'ui',
 ];
 

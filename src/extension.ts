@@ -98,7 +98,15 @@ export function activate(context: vscode.ExtensionContext): void {
     script: context.asAbsolutePath(path.join('dist', 'ssh', 'proxy.cjs')),
     env: { ELECTRON_RUN_AS_NODE: '1' },
   });
-  const ui = startUi({ providers, docker, doors, storage, state: context.workspaceState, log });
+  const ui = startUi({
+    providers,
+    docker,
+    doors,
+    storage,
+    state: context.workspaceState,
+    secrets: context.secrets,
+    log,
+  });
   running = ui;
   const parts = new DisposableStore();
   for (const part of [log, runner, docker, container, vm, ui]) parts.add(part);

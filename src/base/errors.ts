@@ -48,6 +48,8 @@ export type ErrorCode =
   | 'ssh.config'
   | 'disk.full'
   | 'port.taken'
+  | 'editor.missing'
+  | 'editor.failed'
   | 'environment.gone'
   | 'environment.busy'
   | 'sync.failed'

@@ -10,12 +10,14 @@ import { tellHookFailures } from './hookReports.ts';
 import { configCommands } from './commands/configCommands.ts';
 import { engineCommands } from './commands/engineCommands.ts';
 import { lifecycleCommands } from './commands/lifecycleCommands.ts';
+import { editorCommands } from './commands/editorCommands.ts';
 import { portCommands } from './commands/portCommands.ts';
 import { registerCommands } from './commands/register.ts';
 import type { CommandServices } from './commands/services.ts';
 import { syncCommands } from './commands/syncCommands.ts';
 import { sshCommands } from './commands/sshCommands.ts';
 import { switchCommands } from './commands/switchCommands.ts';
+import { taskCommands } from './commands/taskCommands.ts';
 import { toolCommands } from './commands/toolCommands.ts';
 import { workCommands } from './commands/workCommands.ts';
 import { trackContextKeys } from './contextKeys.ts';
@@ -26,11 +28,13 @@ import { Monitor } from './model/monitor.ts';
 import { Others } from './model/others.ts';
 import { WindowProjects } from './model/windowProjects.ts';
 import { Operations } from './operations.ts';
+import { WindowEditors } from './browserEditor/windowEditors.ts';
 import { tellPorts } from './ports/portNotices.ts';
 import { WindowPorts } from './ports/windowPorts.ts';
 import { StatusBar } from './statusBar.ts';
 import { prepareOther } from './prepareOther.ts';
 import { registerSyncVersions } from './syncVersions.ts';
+import { EnvironmentTasks, taskType } from './tasks/taskProvider.ts';
 import { registerTerminalProfiles } from './terminalProfiles.ts';
 import { openForTerminal, Terminals } from './terminals.ts';
 import { activeDecoration } from './tree/activeDecoration.ts';
@@ -53,6 +57,7 @@ export function startUi(parts: {
   doors: Doors;
   storage: string;
   state: vscode.Memento;
+  secrets: vscode.SecretStorage;
   log: vscode.LogOutputChannel;
 }): Ui {
   const { providers, docker, doors, storage, state, log } = parts;
@@ -62,12 +67,15 @@ export function startUi(parts: {
   const monitor = ui.add(new Monitor(providers, log));
   const others = ui.add(new Others(providers));
   const ports = ui.add(new WindowPorts(projects, log));
+  const editors = ui.add(new WindowEditors(projects, ports, log));
   const errors = new ErrorReporter(log);
   const operations = ui.add(new Operations(log, errors));
   ui.add(
     operations.onDidChangeStep((environment) => monitor.setStep(environment, operations.step(environment))),
   );
-  const terminals = new Terminals(openForTerminal(operations, errors));
+  const open = openForTerminal(operations, errors);
+  const terminals = new Terminals(open);
+  const tasks = new EnvironmentTasks(projects, open);
   const services: CommandServices = { projects, monitor, others, operations, errors, terminals, log };
 
   ui.add(
@@ -82,11 +90,14 @@ export function startUi(parts: {
         engineCommands(docker),
         sshCommands(services, doors),
         portCommands(services, ports),
+        taskCommands(services, tasks),
+        editorCommands(services, editors, parts.secrets),
       ],
       errors,
     ),
   );
   ui.add(registerTerminalProfiles(projects, terminals));
+  ui.add(vscode.tasks.registerTaskProvider(taskType, tasks));
   ui.add(registerSyncVersions(projects));
   ui.add(trackContextKeys(projects));
   ui.add(tellCarryReports(projects, log));
@@ -95,7 +106,7 @@ export function startUi(parts: {
   ui.add(offerReload());
   ui.add(prepareOther(projects, operations));
   ui.add(new StatusBar(projects, monitor));
-  ui.add(showTree({ projects, monitor, others, ports }));
+  ui.add(showTree({ projects, monitor, others, ports, editors }));
   void projects.reload();
   return {
     dispose: () => ui.dispose(),
@@ -116,9 +127,13 @@ function showTree({
   monitor,
   others,
   ports,
-}: Pick<CommandServices, 'projects' | 'monitor' | 'others'> & { ports: WindowPorts }): Disposable {
+  editors,
+}: Pick<CommandServices, 'projects' | 'monitor' | 'others'> & {
+  ports: WindowPorts;
+  editors: WindowEditors;
+}): Disposable {
   const disposables = new DisposableStore();
-  const tree = disposables.add(new EnvironmentsTree(monitor, others, ports));
+  const tree = disposables.add(new EnvironmentsTree({ monitor, others, ports, editors }));
   const view = disposables.add(
     vscode.window.createTreeView('switchyard.environments', { treeDataProvider: tree }),
   );

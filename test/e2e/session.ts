@@ -7,6 +7,7 @@ import { launchBrowser } from '../machine/editor/browser.ts';
 import { startCodeServer, type CodeServer } from '../machine/editor/codeServer.ts';
 import { findEditor } from '../machine/editor/install.ts';
 import { removeContainers, removeImages, removeMachines } from './cleanUp.ts';
+import { bounds } from './pages/until.ts';
 import { Workbench } from './pages/workbench.ts';
 
 /** What a person would have set, and what makes the screen readable for a test. */
@@ -110,6 +111,20 @@ export class Session {
         path: join(root, 'test/.output/e2e', this.#name, `${file}-${scheme}.png`),
       });
     }
+  }
+
+  /** Takes one picture of another tab, as it is. */
+  async pictureOf(page: Page, station: string): Promise<void> {
+    await page.screenshot({
+      animations: 'disabled',
+      path: join(root, 'test/.output/e2e', this.#name, `${station}.png`),
+    });
+  }
+
+  /** The browser's new tab that a click leads to. */
+  async opened(click: () => Promise<void>, boundMs: number = bounds.click): Promise<Page> {
+    const [page] = await Promise.all([this.#page.waitForEvent('popup', { timeout: boundMs }), click()]);
+    return page;
   }
 
   /** The project folder's name, as VS Code shows it. */

@@ -1,14 +1,17 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pollUntil } from '../../src/base/abort.ts';
-import { Emitter } from '../../src/base/event.ts';
 import { silentLogger } from '../../src/base/log.ts';
-import { readPorts } from '../../src/config/ports.ts';
-import type { RemoteProcess } from '../../src/connections/connection.ts';
+import { readPorts, type PortProperties } from '../../src/config/ports.ts';
+import type { Connection, RemoteProcess } from '../../src/connections/connection.ts';
 import { DockerConnection } from '../../src/connections/dockerConnection.ts';
+import { connectSsh } from '../../src/connections/sshConnection.ts';
 import { run } from '../../src/connections/run.ts';
 import type { Environment } from '../../src/environments/environment.ts';
 import { EnvironmentPorts } from '../../src/ports/environmentPorts.ts';
 import { never, realEngine, removeContainer, startContainer } from './support/docker.ts';
+import { SshServer } from './support/sshServer.ts';
 
 const engine = realEngine();
 let containerId: string;
@@ -31,6 +34,16 @@ async function serve(address: string, port: number): Promise<RemoteProcess> {
   return process;
 }
 
+/** As much of an environment as its ports need. */
+function environmentOf(to: Connection, config: PortProperties): Environment {
+  return {
+    kind: 'container',
+    status: { state: 'running' },
+    connect: () => Promise.resolve(to),
+    details: () => Promise.resolve({ ports: readPorts(config, true) }),
+  } as unknown as Environment;
+}
+
 async function becomes(condition: () => Promise<boolean> | boolean): Promise<void> {
   const met = await pollUntil(async () => ((await condition()) ? true : undefined), {
     everyMs: 50,
@@ -40,29 +53,22 @@ async function becomes(condition: () => Promise<boolean> | boolean): Promise<voi
   expect(met).toBe(true);
 }
 
-beforeAll(async () => {
-  containerId = await startContainer(engine);
-  connection = new DockerConnection(engine, { containerId, user: 'dev', env: {}, cwd: '/' }, silentLogger);
-  await becomes(
-    async () => (await run(connection, { argv: ['test', '-e', '/ready'], user: '0' }, never)).code === 0,
-  );
-  const environment = {
-    kind: 'container',
-    status: { state: 'running' },
-    onDidChangeStatus: new Emitter<unknown>().event,
-    connect: () => Promise.resolve(connection),
-    details: () =>
-      Promise.resolve({ ports: readPorts({ portsAttributes: { 3456: { label: 'Web' } } }, true) }),
-  } as unknown as Environment;
-  ports = new EnvironmentPorts(environment, { isActive: () => true, log: silentLogger });
-});
-afterAll(async () => {
-  ports.dispose();
-  connection.dispose();
-  await removeContainer(engine, containerId);
-});
-
 describe('the ports of a container', () => {
+  beforeAll(async () => {
+    containerId = await startContainer(engine);
+    connection = new DockerConnection(engine, { containerId, user: 'dev', env: {}, cwd: '/' }, silentLogger);
+    await becomes(
+      async () => (await run(connection, { argv: ['test', '-e', '/ready'], user: '0' }, never)).code === 0,
+    );
+    const environment = environmentOf(connection, { portsAttributes: { 3456: { label: 'Web' } } });
+    ports = new EnvironmentPorts(environment, { isActive: () => true, log: silentLogger });
+  });
+  afterAll(async () => {
+    ports.dispose();
+    connection.dispose();
+    await removeContainer(engine, containerId);
+  });
+
   it('are found when a program listens, answer on this computer, and go with it', async () => {
     await ports.reload();
     const program = await serve('127.0.0.1', 3456);
@@ -103,5 +109,44 @@ describe('the ports of a container', () => {
     expect(await watchers()).toBe(1);
     ports.dispose();
     await becomes(async () => (await watchers()) === 0);
+  });
+});
+
+describe('the ports of a machine, over SSH', () => {
+  it('are found, answer, and go when what listens ends', async () => {
+    const sshd = await SshServer.start();
+    const target = {
+      host: '127.0.0.1',
+      port: sshd.port,
+      user: 'root',
+      privateKey: readFileSync(sshd.key, 'utf8'),
+      hostKeys: [readFileSync(path.join(sshd.folder, 'host.pub'), 'utf8')],
+      admin: 'root',
+    };
+    const machine = await connectSsh(target, { env: {} }, never);
+    const process = await machine.exec({ argv: ['perl', '-e', server, '127.0.0.1', '0'] }, never);
+    // The machine is this very computer: all that else listens here is none of ours.
+    const found = new EnvironmentPorts(
+      environmentOf(machine, {
+        portsAttributes: { 'IO::Socket::INET': { label: 'Ours' } },
+        otherPortsAttributes: { onAutoForward: 'ignore' },
+      }),
+      { isActive: () => true, log: silentLogger },
+    );
+    try {
+      await found.reload();
+      await becomes(() => found.list.length > 0);
+      expect(found.list).toMatchObject([{ origin: 'found', listening: true, attributes: { label: 'Ours' } }]);
+      const answer = await fetch(`http://127.0.0.1:${found.list[0]?.localPort ?? 0}/`, {
+        signal: AbortSignal.timeout(30_000),
+      });
+      expect(await answer.text()).toBe('root inside\n');
+      process.dispose();
+      await becomes(() => found.list.length === 0);
+    } finally {
+      found.dispose();
+      machine.dispose();
+      await sshd.stop();
+    }
   });
 });

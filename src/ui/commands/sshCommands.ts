@@ -64,7 +64,7 @@ export function sshCommands(services: CommandServices, doors: Doors): Handlers {
       const { entry, access } = opened;
       const extensions = fittingExtensions((id) => vscode.extensions.getExtension(id) !== undefined, access);
       if (extensions.length === 0) {
-        await offerExtension(entry);
+        await offerExtension(entry, argument);
         return;
       }
       const chosen = await chooseWindow(extensions, entry);
@@ -93,19 +93,24 @@ async function chooseWindow(
   });
 }
 
-async function offerExtension(entry: SshEntry): Promise<void> {
+/** @param argument what the command was called with, and the next one is */
+async function offerExtension(entry: SshEntry, argument: unknown): Promise<void> {
   const extension = installableExtension(vscode.env.appName);
   const show = extension && l10n.t('Show {0}', extension.name);
+  const browser = l10n.t('Open Browser Editor');
   const copy = l10n.t('Copy SSH Command');
   const chosen = await vscode.window.showInformationMessage(
     l10n.t(
       'No extension here opens a window over SSH. Any SSH client reaches the environment as "{0}".',
       entry.alias,
     ),
-    ...(show === undefined ? [copy] : [show, copy]),
+    ...[browser, show, copy].filter((title) => title !== undefined),
   );
   if (chosen === copy) await vscode.env.clipboard.writeText(`ssh ${entry.alias}`);
-  else if (chosen !== undefined && extension) {
+  else if (chosen === browser) {
+    const command: CommandId = 'switchyard.openBrowserEditor';
+    await vscode.commands.executeCommand(command, argument ?? { kind: entry.kind });
+  } else if (chosen !== undefined && extension) {
     await vscode.commands.executeCommand('workbench.extensions.search', `@id:${extension.id}`);
   }
 }

@@ -62,6 +62,15 @@ export function portRow(port: ForwardedPort): RowText {
   };
 }
 
+/** The row of a browser editor that runs. */
+export function editorRow(): RowText {
+  return {
+    label: l10n.t('Editor'),
+    description: l10n.t('in the browser'),
+    tooltip: l10n.t('An editor runs inside and can be opened in the browser.'),
+  };
+}
+
 /** Where it is on this computer: "127.0.0.1:3000". */
 export function localAddress({ localPort }: ForwardedPort): string {
   return `127.0.0.1:${localPort}`;

@@ -10,9 +10,19 @@ import { activeUri } from './activeDecoration.ts';
 import type { FactNode, Node } from './nodes.ts';
 import type { SyncHealth } from '../../sync/liveSync.ts';
 import { syncNeedsPerson, syncRows } from './syncText.ts';
-import { portRow, portsRow } from '../ports/portText.ts';
+import { editorRow, portsRow } from '../ports/portText.ts';
+import type { WindowEditors } from '../browserEditor/windowEditors.ts';
 import type { WindowPorts } from '../ports/windowPorts.ts';
-import { environmentRow, factRows, ignoredRow, kindName, type Snapshot } from './rowText.ts';
+import { environmentRow, factRows, ignoredRow, kindName } from './rowText.ts';
+import {
+  contextValue,
+  describe,
+  environmentIcon,
+  factItem,
+  otherItem,
+  portItem,
+  projectItem,
+} from './items.ts';
 import type { RowText } from './row.ts';
 
 /** The view *Environments*: the projects' environments first, then the others of this computer. */
@@ -20,6 +30,7 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
   readonly #monitor: Monitor;
   readonly #others: Others;
   readonly #ports: WindowPorts;
+  readonly #editors: WindowEditors;
   readonly #nodes = new Map<string, Node>();
   /** What each environment showed last; only a change of it redraws. */
   readonly #shown = new Map<string, string>();
@@ -28,11 +39,13 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
   readonly #disposables = new DisposableStore();
   #models: readonly ProjectModel[] = [];
 
-  constructor(monitor: Monitor, others: Others, ports: WindowPorts) {
+  constructor(parts: { monitor: Monitor; others: Others; ports: WindowPorts; editors: WindowEditors }) {
+    const { monitor, others, ports, editors } = parts;
     this.#monitor = monitor;
     this.#others = others;
     this.#ports = ports;
-    for (const changes of [monitor.onDidChange, ports.onDidChange]) {
+    this.#editors = editors;
+    for (const changes of [monitor.onDidChange, ports.onDidChange, editors.onDidChange]) {
       this.#disposables.add(changes((environment) => this.#redraw(environment)));
     }
     this.#disposables.add(
@@ -135,6 +148,7 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
     );
     const details = snapshot.details;
     if (details) nodes.push(...this.#portsNode(node, details, fact));
+    if (this.#editors.find(node.environment)?.isRunning) nodes.push(fact('editor', editorRow()));
     const ignored = details && ignoredRow(details);
     if (ignored) {
       const parent = fact('ignored', ignored);
@@ -230,6 +244,7 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
       factRows(snapshot),
       snapshot.details?.ports,
       this.#ports.find(environment)?.list,
+      this.#editors.find(environment)?.isRunning,
       snapshot.details?.ignored,
       [...snapshot.status.capabilities],
       snapshot.active,
@@ -251,166 +266,4 @@ function environmentId(environment: Environment): string {
 
 function othersId(kind: GuestKind): string {
   return `others:${kind}`;
-}
-
-/** A list of what it is and what can be done, for the menus' `when` clauses: `viewItem =~ /;canStop;/`. */
-function contextValue(type: string, { kind, status, step, active, sync }: Snapshot): string {
-  const can: string[] = step === undefined ? [...status.capabilities] : [];
-  if (sync) can.push('synced');
-  if (sync?.state === 'paused') can.push('syncPaused');
-  else if (sync && sync.state !== 'detached') can.push('syncLive');
-  return [type, `kind-${kind}`, ...can, `state-${status.state}`, ...(active ? ['active'] : []), ''].join(';');
-}
-
-function describe(item: vscode.TreeItem, text: RowText): void {
-  item.description = text.description;
-  item.tooltip = text.tooltip;
-  item.accessibilityInformation = { label: `${text.label}. ${text.tooltip}` };
-}
-
-function projectItem({ id, model }: Extract<Node, { type: 'project' }>): vscode.TreeItem {
-  const { problem } = model.config;
-  const item = new vscode.TreeItem(model.project.name, vscode.TreeItemCollapsibleState.Expanded);
-  item.id = id;
-  item.contextValue = 'project;';
-  item.tooltip = problem?.message ?? model.project.configFile ?? model.project.folder;
-  if (problem) {
-    item.description = problem.what.replace(/\.$/, '');
-    item.iconPath = new vscode.ThemeIcon('warning', new vscode.ThemeColor('list.warningForeground'));
-  }
-  item.accessibilityInformation = { label: l10n.t('Project {0}', model.project.name) };
-  return item;
-}
-
-const factIcons: Readonly<Record<string, string>> = {
-  problem: 'warning',
-  drift: 'diff-modified',
-  start: 'dashboard',
-  first: 'tools',
-  up: 'clock',
-  cpu: 'pulse',
-  memory: 'layers',
-  disk: 'database',
-  workspace: 'folder',
-  workspaceAlarm: 'warning',
-  'sync-problem': 'warning',
-  'sync-halt': 'question',
-  'sync-transfer': 'arrow-swap',
-  'sync-rate': 'dashboard',
-  'sync-pending': 'ellipsis',
-  'sync-conflict': 'git-compare',
-  'sync-held': 'shield',
-  'sync-skipped': 'circle-slash',
-  'sync-scan': 'history',
-  kernel: 'symbol-misc',
-  root: 'shield',
-  processor: 'chip',
-  ports: 'plug',
-  ignored: 'circle-slash',
-};
-
-const alarmingFacts: ReadonlySet<string> = new Set([
-  'problem',
-  'workspaceAlarm',
-  'sync-problem',
-  'sync-halt',
-]);
-
-function factItem(node: Extract<Node, { type: 'fact' }>): vscode.TreeItem {
-  const item = new vscode.TreeItem(
-    node.text.label,
-    node.children ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None,
-  );
-  item.id = node.id;
-  item.contextValue = `fact;${node.fact};`;
-  describe(item, node.text);
-  const icon = factIcons[node.fact];
-  if (icon !== undefined) {
-    item.iconPath = alarmingFacts.has(node.fact)
-      ? new vscode.ThemeIcon(icon, new vscode.ThemeColor('list.warningForeground'))
-      : new vscode.ThemeIcon(icon);
-  }
-  if (node.fact === 'problem') {
-    item.command = {
-      command: 'switchyard.showProblem',
-      title: l10n.t('Show Problem'),
-      arguments: [node.parent],
-    };
-  }
-  return item;
-}
-
-function portItem({ id, port }: Extract<Node, { type: 'port' }>): vscode.TreeItem {
-  const text = portRow(port);
-  const item = new vscode.TreeItem(text.label, vscode.TreeItemCollapsibleState.None);
-  item.id = id;
-  item.contextValue = 'port;';
-  describe(item, text);
-  item.iconPath =
-    port.listening === false
-      ? new vscode.ThemeIcon('circle-outline', new vscode.ThemeColor('descriptionForeground'))
-      : new vscode.ThemeIcon('plug');
-  return item;
-}
-
-function otherItem({ id, other }: Extract<Node, { type: 'other' }>): vscode.TreeItem {
-  const item = new vscode.TreeItem(other.name, vscode.TreeItemCollapsibleState.None);
-  item.id = id;
-  const state = stateName(other.state);
-  describe(item, {
-    label: other.name,
-    description: `${state} · ${other.description}`,
-    tooltip: `${other.name}: ${state}. ${other.description}`,
-  });
-  item.iconPath = stateIcon(other.state);
-  item.contextValue = ['other', ...other.capabilities, ''].join(';');
-  return item;
-}
-
-function stateName(state: Snapshot['status']['state']): string {
-  switch (state) {
-    case 'running':
-      return l10n.t('running');
-    case 'suspended':
-      return l10n.t('suspended');
-    case 'stopped':
-      return l10n.t('stopped');
-    case 'absent':
-      return l10n.t('not created yet');
-    case 'creating':
-    case 'starting':
-      return l10n.t('starting…');
-    case 'stopping':
-      return l10n.t('stopping…');
-    case 'unknown':
-    case 'unavailable':
-      return l10n.t('not available');
-  }
-}
-
-function environmentIcon({ status, step }: Snapshot): vscode.ThemeIcon {
-  if (step !== undefined) return new vscode.ThemeIcon('loading~spin');
-  if (status.problem && status.state !== 'unavailable') {
-    return new vscode.ThemeIcon('warning', new vscode.ThemeColor('list.warningForeground'));
-  }
-  return stateIcon(status.state);
-}
-
-function stateIcon(state: Snapshot['status']['state']): vscode.ThemeIcon {
-  switch (state) {
-    case 'running':
-      return new vscode.ThemeIcon('circle-filled', new vscode.ThemeColor('testing.iconPassed'));
-    case 'suspended':
-      return new vscode.ThemeIcon('debug-pause', new vscode.ThemeColor('descriptionForeground'));
-    case 'creating':
-    case 'starting':
-    case 'stopping':
-    case 'unknown':
-      return new vscode.ThemeIcon('loading~spin');
-    case 'unavailable':
-      return new vscode.ThemeIcon('error', new vscode.ThemeColor('list.errorForeground'));
-    case 'absent':
-    case 'stopped':
-      return new vscode.ThemeIcon('circle-outline', new vscode.ThemeColor('descriptionForeground'));
-  }
 }

@@ -95,13 +95,29 @@ export class EnvironmentRow {
   }
 
   /** Waits for a figure below the row. */
-  async waitForFact(label: string, pattern: RegExp, boundMs: number = bounds.click): Promise<string> {
+  async waitForFact(
+    label: string | RegExp,
+    pattern: RegExp,
+    boundMs: number = bounds.click,
+  ): Promise<string> {
+    const named = (name: string): boolean => (typeof label === 'string' ? name === label : label.test(name));
     return until(
-      `${this.#name} · ${label} says ${String(pattern)}`,
-      async () => (await this.facts()).get(label) ?? '',
+      `${this.#name} · ${String(label)} says ${String(pattern)}`,
+      async () => [...(await this.facts())].find(([name]) => named(name))?.[1] ?? '',
       (text) => pattern.test(text),
       boundMs,
     );
+  }
+
+  /** Opens a row below it that has rows of its own. */
+  async expandFact(label: string): Promise<void> {
+    const row = this.#list
+      .locator('.monaco-list-row')
+      .filter({ has: this.#page.locator('.label-name', { hasText: new RegExp(`^${label}$`) }) })
+      .first();
+    if ((await row.getAttribute('aria-expanded', { timeout: bounds.click })) === 'false') {
+      await row.locator('.monaco-tl-twistie').click({ timeout: bounds.click });
+    }
   }
 
   /** Clicks one of the icons that show while the pointer is on the row. */

@@ -13,10 +13,15 @@ export class QuickPick {
     return this.#page.locator('.quick-input-widget:visible');
   }
 
-  /** Types a text and takes the entry that begins with `label`. */
-  async choose(text: string, label: string = text): Promise<void> {
+  /** Types a text and takes the entry that begins with `label`; another question may come next. */
+  async pick(text: string, label: string = text): Promise<void> {
     await this.#widget.locator('.quick-input-box input').fill(text, { timeout: bounds.click });
     await this.entry(label).first().click({ timeout: bounds.click });
+  }
+
+  /** The same as the last answer: the box closes. */
+  async choose(text: string, label: string = text): Promise<void> {
+    await this.pick(text, label);
     await this.#widget.waitFor({ state: 'hidden', timeout: bounds.click });
   }
 
