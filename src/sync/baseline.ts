@@ -1,7 +1,18 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { crc32 } from 'node:zlib';
 import { randomBytes } from 'node:crypto';
+import {
+  appendDurably,
+  checked,
+  encode,
+  inPieces,
+  never,
+  readRecords,
+  readSnapshot,
+  replaceDurably,
+  snapshotHead,
+  summed,
+} from './baselineFile.ts';
 import type { BytePath } from './path.ts';
 import { eachInSlices } from './slices.ts';
 import type { Logger } from '../base/log.ts';
@@ -24,10 +35,6 @@ export interface Base {
    */
   readonly leftOn: 'host' | 'guest' | undefined;
 }
-
-const magic = 'switchyard-baseline 1';
-/** Fields of a record: path, host, guest, hash, target, flags; the journal adds a check sum. */
-const recordFields = 6;
 
 /**
  * The baseline of one workspace with one guest: in memory, and on disk as a snapshot and a journal of
@@ -184,7 +191,7 @@ export class Baseline {
   }
 
   *#snapshot(id: string, pending: ReadonlyMap<BytePath, Base | undefined>): Generator<Buffer> {
-    yield Buffer.from(`${magic}\0${id}\0${this.identity}\0`, 'latin1');
+    yield snapshotHead(id, this.identity);
     yield* inPieces(this.#entries, ([at, base]) =>
       this.#uncommitted.has(at) || pending.has(at) ? '' : encode(at, base),
     );
@@ -226,137 +233,7 @@ export class Baseline {
   }
 }
 
-/** Work that nobody waits to see the end of is cut into slices all the same. */
-const never = new AbortController().signal;
-const pieceCount = 500;
-
-/** Many records as buffers of some hundred each, so that writing a large baseline lets others work. */
-function* inPieces<T>(items: Iterable<T>, record: (item: T) => string): Generator<Buffer> {
-  let [text, count] = ['', 0];
-  for (const item of items) {
-    text += record(item);
-    count += 1;
-    if (count % pieceCount !== 0) continue;
-    yield Buffer.from(text, 'latin1');
-    text = '';
-  }
-  if (text !== '') yield Buffer.from(text, 'latin1');
-}
-
-/** The check sum of all comes last. */
-function* summed(pieces: Iterable<Buffer>): Generator<Buffer> {
-  let sum = 0;
-  for (const piece of pieces) {
-    sum = crc32(piece, sum);
-    yield piece;
-  }
-  yield Buffer.from(sum.toString(16).padStart(8, '0'), 'latin1');
-}
-
 function put(entries: Map<BytePath, Base>, at: BytePath, base: Base | undefined): void {
   if (base) entries.set(at, base);
   else entries.delete(at);
-}
-
-/** A record with its check sum, so that one cut off or damaged is noticed. */
-function checked(at: BytePath, base: Base | undefined): string {
-  const record = encode(at, base);
-  return `${record}${crc32(Buffer.from(record, 'latin1')).toString(16)}\0`;
-}
-
-function encode(at: BytePath, base: Base | undefined): string {
-  if (!base) return `${at}\0\0\0\0\0\0`;
-  const flags = `${base.hostRacy ? 'h' : ''}${base.guestRacy ? 'g' : ''}${base.leftOn === 'host' ? 'H' : base.leftOn === 'guest' ? 'G' : ''}`;
-  return `${at}\0${base.host}\0${base.guest}\0${base.hash}\0${base.target}\0${flags}\0`;
-}
-
-function decode(fields: readonly string[], from: number): [BytePath, Base | undefined] {
-  const [at = '', host = '', guest = '', hash = '', target = '', flags = ''] = fields.slice(
-    from,
-    from + recordFields,
-  );
-  if (host === '') return [at, undefined];
-  const leftOn = flags.includes('H') ? 'host' : flags.includes('G') ? 'guest' : undefined;
-  return [
-    at,
-    {
-      host,
-      guest,
-      hash,
-      target,
-      hostRacy: flags.includes('h'),
-      guestRacy: flags.includes('g'),
-      leftOn,
-    },
-  ];
-}
-
-async function readSnapshot(
-  file: string,
-  log: Logger,
-): Promise<{ id: string; identity: string; entries: Map<BytePath, Base> } | undefined> {
-  const data = await readIfThere(file);
-  if (!data) return undefined;
-  const body = data.subarray(0, -8);
-  const fields = body.toString('latin1').split('\0');
-  const sound = crc32(body).toString(16).padStart(8, '0') === data.subarray(-8).toString('latin1');
-  if (!sound || fields[0] !== magic) {
-    log.warn('The baseline of the sync is damaged and counts as none.');
-    return undefined;
-  }
-  const entries = new Map<BytePath, Base>();
-  for (let from = 3; from + recordFields < fields.length; from += recordFields) {
-    const [at, base] = decode(fields, from);
-    if (base) entries.set(at, base);
-  }
-  return { id: fields[1] ?? '', identity: fields[2] ?? '', entries };
-}
-
-/** The records of a journal up to the first that is damaged; undefined where it follows another state. */
-async function readRecords(
-  file: string,
-  head: string,
-): Promise<{ records: [BytePath, Base | undefined][]; cutOff: boolean } | undefined> {
-  const data = await readIfThere(file);
-  const fields = data?.toString('latin1').split('\0');
-  if (fields?.[0] !== head) return undefined;
-  const records: [BytePath, Base | undefined][] = [];
-  let from = 1;
-  for (; from + recordFields + 1 < fields.length; from += recordFields + 1) {
-    const record = `${fields.slice(from, from + recordFields).join('\0')}\0`;
-    if (crc32(Buffer.from(record, 'latin1')).toString(16) !== fields[from + recordFields]) break;
-    records.push(decode(fields, from));
-  }
-  return { records, cutOff: from < fields.length - 1 };
-}
-
-async function readIfThere(file: string): Promise<Buffer | undefined> {
-  try {
-    return await fs.readFile(file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-async function appendDurably(file: string, data: Iterable<Buffer>): Promise<void> {
-  const handle = await fs.open(file, 'a');
-  try {
-    for (const piece of data) await handle.writeFile(piece);
-    await handle.datasync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function replaceDurably(file: string, data: Iterable<Buffer>): Promise<void> {
-  const next = `${file}.next`;
-  const handle = await fs.open(next, 'w', 0o600);
-  try {
-    for (const piece of data) await handle.writeFile(piece);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await fs.rename(next, file);
 }
