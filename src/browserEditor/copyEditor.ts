@@ -140,16 +140,15 @@ async function send(
     },
   });
   try {
-    // A guest that ends early breaks the pipe; how its tar ended tells why.
-    const [stream] = await Promise.allSettled([
-      pipeline(packing.stdout, count, unpack.stdin, { signal }),
-      packed,
-    ]);
+    // The guest's tar is content with the archive's own end, and may be gone before the last padding was sent;
+    // one that ends too early breaks the pipe as well. How it ended tells which.
+    await Promise.allSettled([pipeline(packing.stdout, count, unpack.stdin, { signal }), packed]);
     signal.throwIfAborted();
     const { code } = await abortable(unpack.exit, signal);
     if (code !== 0) throw cannotRun(lastLines(Buffer.concat(complaint).toString('utf8'), 2));
-    if (stream.status === 'rejected') throw stream.reason as Error;
-    if (packing.exitCode !== 0) throw cannotRun(l10n.t('Its files could not be read.'));
+    if (packing.signalCode === null && packing.exitCode !== 0) {
+      throw cannotRun(l10n.t('Its files could not be read.'));
+    }
   } finally {
     packing.kill();
     unpack.dispose();
