@@ -91,7 +91,7 @@ describe('a project in its VM', () => {
         const cancel = new AbortController();
         const progress = new Steps().when(step, () => cancel.abort());
         await expect(vm.open({ progress, signal: cancel.signal })).rejects.toMatchObject({
-          name: 'AbortError',
+          code: 'cancelled',
         });
         expect(await traces(project.id)).toEqual([]);
         expect(await readdir(path.join(lab.folder, 'storage', 'boxes')).catch(() => [])).not.toContainEqual(

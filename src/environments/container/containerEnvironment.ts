@@ -1,8 +1,6 @@
 import path from 'node:path';
 import * as l10n from '@vscode/l10n';
 import type { ContainerInspectInfo } from 'dockerode';
-import { toSwitchyardError } from '../../base/errors.ts';
-import { Emitter } from '../../base/event.ts';
 import { liveConfig } from '../../config/fingerprint.ts';
 import type { Project } from '../../config/project.ts';
 import { readSwitchyardConfig } from '../../config/read.ts';
@@ -12,20 +10,18 @@ import type { UpResult } from '../../engines/devcontainerCli.ts';
 import { settingsFor } from '../../engines/dockerEndpoint.ts';
 import type { CarryReport } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
-import { FileLock } from '../../base/fileLock.ts';
 import type {
   Environment,
   EnvironmentAccess,
   EnvironmentDetails,
-  EnvironmentState,
   EnvironmentStatus,
   OpenResult,
   OperationOptions,
   Usage,
 } from '../environment.ts';
 import { runInitializeCommand } from '../hooks/initialize.ts';
-import { OperationQueue } from '../operationQueue.ts';
-import { hasDrifted, isSameStatus, notRunning, statusOf } from './containerStatus.ts';
+import { Lifecycle } from '../lifecycle.ts';
+import { hasDrifted, notRunning } from './containerStatus.ts';
 import type { ContainerControl } from './control.ts';
 import { configFileOf, type ContainerCreator } from './creation.ts';
 import { detailsOf, type EngineInfo } from './details.ts';
@@ -35,9 +31,6 @@ import { environmentOf, recordOf, RecordStore, withLive, type ContainerRecord } 
 import { ContainerSampler } from './sampler.ts';
 import { companionsOf, removeComposeNetworks } from './services.ts';
 import { ContainerSession, type SessionParts } from './session.ts';
-
-/** How long to wait for another window that works on the same container, in milliseconds. */
-const otherWindowMs = 60 * 60_000;
 
 export interface ContainerParts extends SessionParts {
   readonly creator: ContainerCreator;
@@ -56,31 +49,29 @@ export class ContainerEnvironment implements Environment {
   readonly #records: RecordStore;
   readonly #session: ContainerSession;
   readonly #sampler: ContainerSampler;
-  readonly #queue = new OperationQueue();
-  readonly #end = new AbortController();
-  readonly #changed = new Emitter<EnvironmentStatus>();
-  readonly onDidChangeStatus = this.#changed.event;
-  #status = statusOf('unknown');
-  /** Set while an operation of ours is under way: the engine's state is then no news. */
-  #underWay: EnvironmentState | undefined;
+  readonly #lifecycle: Lifecycle;
+  readonly onDidChangeStatus: Environment['onDidChangeStatus'];
   #container: ContainerInspectInfo | undefined;
-  #activity: string | undefined;
 
   constructor(project: Project, parts: ContainerParts) {
     this.project = project;
     this.#parts = parts;
-    this.#records = new RecordStore(path.join(project.storage, 'container.json'), parts.log);
-    this.#session = new ContainerSession(project, parts, this.#records, (activity) => {
-      this.#activity = activity;
-      // When the last one is over, one of them may have failed.
-      if (activity === undefined) void this.refresh(this.#end.signal);
-      else this.#set({ ...this.#status, activity });
+    this.#lifecycle = new Lifecycle({
+      lockFile: path.join(project.storage, 'container.lock'),
+      look: (signal) => this.#look(signal),
+      cannotLook: () => l10n.t('The container cannot be looked up.'),
+      elsewhere: () => l10n.t('Another window works on this container.'),
     });
+    this.onDidChangeStatus = this.#lifecycle.onDidChangeStatus;
+    this.#records = new RecordStore(path.join(project.storage, 'container.json'), parts.log);
+    this.#session = new ContainerSession(project, parts, this.#records, (activity) =>
+      this.#lifecycle.setActivity(activity),
+    );
     this.#sampler = new ContainerSampler(parts.engine, parts.log);
   }
 
   get status(): EnvironmentStatus {
-    return this.#status;
+    return this.#lifecycle.status;
   }
 
   get sync(): LiveSync | undefined {
@@ -88,18 +79,11 @@ export class ContainerEnvironment implements Environment {
   }
 
   async refresh(signal: AbortSignal): Promise<EnvironmentStatus> {
-    try {
-      await this.#look(signal);
-    } catch (error) {
-      if (signal.aborted) return this.#status;
-      const problem = toSwitchyardError(error, l10n.t('The container cannot be looked up.'));
-      this.#set(statusOf('unavailable', { problem }));
-    }
-    return this.#status;
+    return this.#lifecycle.refresh(signal);
   }
 
   async open(options: OperationOptions): Promise<OpenResult> {
-    return this.#operate(
+    return this.#lifecycle.operate(
       l10n.t('"{0}" could not be opened in a container.', this.project.name),
       options,
       (inner) => this.#open(inner),
@@ -128,7 +112,7 @@ export class ContainerEnvironment implements Environment {
   }
 
   async syncNow(options: OperationOptions): Promise<CarryReport | undefined> {
-    return this.#operate(l10n.t('The workspace could not be synced.'), options, async (inner) => {
+    return this.#lifecycle.operate(l10n.t('The workspace could not be synced.'), options, async (inner) => {
       const settings = await this.#settings();
       if (settings.container.workspace === 'mount') return undefined;
       return this.#session.carry((await this.#running(inner.signal)).record, settings, inner);
@@ -137,7 +121,7 @@ export class ContainerEnvironment implements Environment {
 
   async stop(options: OperationOptions): Promise<void> {
     const what = l10n.t('The container of "{0}" could not be stopped.', this.project.name);
-    await this.#operate(what, options, (inner) =>
+    await this.#lifecycle.operate(what, options, (inner) =>
       this.#change('stopping', inner, async (container) => {
         inner.progress.step(l10n.t('Stopping the container'));
         await this.#withServices(container, inner.signal, (id) => this.#parts.control.stop(id, inner.signal));
@@ -147,7 +131,7 @@ export class ContainerEnvironment implements Environment {
 
   async suspend(options: OperationOptions): Promise<void> {
     const what = l10n.t('The container of "{0}" could not be paused.', this.project.name);
-    await this.#operate(what, options, (inner) =>
+    await this.#lifecycle.operate(what, options, (inner) =>
       this.#change('stopping', inner, async (container) => {
         inner.progress.step(l10n.t('Pausing the container'));
         await this.#withServices(container, inner.signal, (id) =>
@@ -159,9 +143,9 @@ export class ContainerEnvironment implements Environment {
 
   async rebuild(options: OperationOptions): Promise<OpenResult> {
     const what = l10n.t('The container of "{0}" could not be rebuilt.', this.project.name);
-    return this.#operate(what, options, async (inner) => {
+    return this.#lifecycle.operate(what, options, async (inner) => {
       const settings = await this.#settings();
-      return this.#locked(inner, async () => {
+      return this.#lifecycle.locked(inner, async () => {
         const began = new Date();
         const old = await this.#look(inner.signal);
         await this.#parts.creator.build(this.project, settings, inner);
@@ -174,7 +158,7 @@ export class ContainerEnvironment implements Environment {
 
   async destroy(options: OperationOptions): Promise<void> {
     const what = l10n.t('The container of "{0}" could not be destroyed.', this.project.name);
-    await this.#operate(what, options, async (inner) => {
+    await this.#lifecycle.operate(what, options, async (inner) => {
       let removed: ContainerInspectInfo | undefined;
       await this.#change('stopping', inner, async (container) => {
         inner.progress.step(l10n.t('Removing the container'));
@@ -214,15 +198,13 @@ export class ContainerEnvironment implements Environment {
   }
 
   async usage(signal: AbortSignal): Promise<Usage | undefined> {
-    if (this.#status.state !== 'running' || !this.#container) return undefined;
-    return this.#sampler.sample(this.#container, signal, this.#end.signal);
+    if (this.status.state !== 'running' || !this.#container) return undefined;
+    return this.#sampler.sample(this.#container, signal, this.#lifecycle.ended);
   }
 
   dispose(): void {
-    this.#end.abort(new DOMException('The environment is no longer in use.', 'AbortError'));
-    this.#queue.dispose();
+    this.#lifecycle.dispose();
     this.#session.dispose();
-    this.#changed.dispose();
     this.#parts.onDispose();
   }
 
@@ -236,7 +218,7 @@ export class ContainerEnvironment implements Environment {
       if (opened.problem) await this.refresh(options.signal);
       return opened;
     }
-    return this.#locked(options, () => this.#bringUp(settings, options));
+    return this.#lifecycle.locked(options, () => this.#bringUp(settings, options));
   }
 
   /** With the lock held: whatever there is becomes a running container that is entered. */
@@ -251,7 +233,7 @@ export class ContainerEnvironment implements Environment {
     const start: Start | undefined = how && { how, warmCache: true };
     let record = await this.#records.read(found.Id);
     if (how) {
-      this.#doing('starting');
+      this.#lifecycle.begin('starting');
       options.progress.step(l10n.t('Starting the container'));
       if (how === 'resume') {
         await this.#withServices(found, options.signal, (id) =>
@@ -290,7 +272,7 @@ export class ContainerEnvironment implements Environment {
     replace: boolean,
   ): Promise<OpenResult> {
     const { creator, engine, control } = this.#parts;
-    this.#doing('creating');
+    this.#lifecycle.begin('creating');
     await this.#session.detach(options.signal);
     this.#session.disconnect();
     await this.#records.beginCreation();
@@ -350,14 +332,14 @@ export class ContainerEnvironment implements Environment {
 
   /** Stop, pause, remove: nothing to do where there is no container. */
   async #change(
-    state: EnvironmentState,
+    state: EnvironmentStatus['state'],
     options: OperationOptions,
     work: (container: ContainerInspectInfo) => Promise<void>,
   ): Promise<void> {
-    await this.#locked(options, async () => {
+    await this.#lifecycle.locked(options, async () => {
       const container = await this.#look(options.signal);
       if (!container) return;
-      this.#doing(state);
+      this.#lifecycle.begin(state);
       await this.#session.detach(options.signal);
       await work(container);
     });
@@ -386,69 +368,20 @@ export class ContainerEnvironment implements Environment {
     return settingsFor(await this.#parts.engine.endpoint(), settings);
   }
 
-  /** Runs an operation in its turn; afterwards the status is what the engine says, however it went. */
-  async #operate<T>(
-    what: string,
-    options: OperationOptions,
-    work: (options: OperationOptions) => Promise<T>,
-  ): Promise<T> {
-    try {
-      return await this.#queue.run(async (signal) => {
-        try {
-          return await work({ progress: options.progress, signal });
-        } finally {
-          // What changed nothing needs no second look.
-          if (this.#underWay) {
-            this.#underWay = undefined;
-            await this.refresh(this.#end.signal);
-          }
-        }
-      }, options.signal);
-    } catch (error) {
-      throw toSwitchyardError(error, what);
-    }
-  }
-
-  /** Only one window at a time changes the container. */
-  async #locked<T>(options: OperationOptions, work: () => Promise<T>): Promise<T> {
-    const file = path.join(this.project.storage, 'container.lock');
-    const lock = await FileLock.acquire(file, options.signal, otherWindowMs);
-    try {
-      return await work();
-    } finally {
-      await lock.release();
-    }
-  }
-
-  /** Asks the engine, and sets the status unless an operation of ours is under way. */
+  /** Asks the engine, and tells the status. */
   async #look(signal: AbortSignal): Promise<ContainerInspectInfo | undefined> {
     const container = await findContainer(this.#parts.engine, this.project, signal);
     this.#container = container;
     if (container?.State.Status !== 'running') this.#session.disconnect();
     if (!container) {
-      this.#set(statusOf('absent'));
+      this.#lifecycle.found('absent');
       return undefined;
     }
-    this.#set(
-      statusOf(stateOf(container.State.Status), {
-        startedAt: container.State.Running ? new Date(container.State.StartedAt) : undefined,
-        problem: await this.#session.failedHook(container),
-        drifted: await hasDrifted(this.project, await this.#records.read(container.Id)),
-        activity: this.#activity,
-      }),
-    );
+    this.#lifecycle.found(stateOf(container.State.Status), {
+      startedAt: container.State.Running ? new Date(container.State.StartedAt) : undefined,
+      problem: await this.#session.failedHook(container),
+      drifted: await hasDrifted(this.project, await this.#records.read(container.Id)),
+    });
     return container;
-  }
-
-  #doing(state: EnvironmentState): void {
-    this.#underWay = state;
-    this.#set(statusOf(state));
-  }
-
-  #set(status: EnvironmentStatus): void {
-    if (this.#underWay && status.state !== this.#underWay) return;
-    if (isSameStatus(status, this.#status)) return;
-    this.#status = status;
-    this.#changed.fire(status);
   }
 }

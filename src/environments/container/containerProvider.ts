@@ -1,6 +1,6 @@
 import * as l10n from '@vscode/l10n';
 import type { ContainerInfo } from 'dockerode';
-import { DisposableStore, toDisposable, type Disposable } from '../../base/disposable.ts';
+import { DisposableStore, type Disposable } from '../../base/disposable.ts';
 import { SwitchyardError, toSwitchyardError } from '../../base/errors.ts';
 import { Emitter } from '../../base/event.ts';
 import type { Project } from '../../config/project.ts';
@@ -14,6 +14,7 @@ import type {
   OtherEnvironment,
   Requirement,
 } from '../environment.ts';
+import { SharedWatch } from '../sharedWatch.ts';
 import { ContainerEnvironment } from './containerEnvironment.ts';
 import { ContainerControl } from './control.ts';
 import { ContainerCreator } from './creation.ts';
@@ -41,8 +42,7 @@ export class ContainerProvider implements EnvironmentProvider {
   readonly onDidChange = this.#changed.event;
   readonly #store = new DisposableStore();
   readonly #projects = new Map<Environment, Project>();
-  #watchers = 0;
-  #listening: AbortController | undefined;
+  readonly #watch = new SharedWatch((signal) => this.#events.listen(signal));
 
   constructor(parts: ContainerProviderParts) {
     const { engine, log, devcontainer } = parts;
@@ -56,7 +56,7 @@ export class ContainerProvider implements EnvironmentProvider {
       this.#events.onEvent((event) => {
         for (const [environment, project] of this.#projects) {
           if (event && !isOf(project, event.labels)) continue;
-          void environment.refresh(this.#listening?.signal ?? AbortSignal.abort());
+          void environment.refresh(this.#watch.signal);
         }
         this.#changed.fire();
       }),
@@ -122,18 +122,7 @@ export class ContainerProvider implements EnvironmentProvider {
   }
 
   watch(): Disposable {
-    this.#watchers += 1;
-    if (!this.#listening) {
-      this.#listening = new AbortController();
-      void this.#events.listen(this.#listening.signal);
-    }
-    let isOver = false;
-    return toDisposable(() => {
-      if (isOver) return;
-      isOver = true;
-      this.#watchers -= 1;
-      if (this.#watchers === 0) this.#unwatch();
-    });
+    return this.#watch.begin();
   }
 
   async requirements(signal: AbortSignal): Promise<readonly Requirement[]> {
@@ -182,14 +171,9 @@ export class ContainerProvider implements EnvironmentProvider {
   }
 
   dispose(): void {
-    this.#unwatch();
+    this.#watch.dispose();
     for (const environment of [...this.#projects.keys()]) environment.dispose();
     this.#store.dispose();
-  }
-
-  #unwatch(): void {
-    this.#listening?.abort(new DOMException('Nobody looks any more.', 'AbortError'));
-    this.#listening = undefined;
   }
 }
 

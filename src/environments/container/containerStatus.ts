@@ -2,34 +2,7 @@ import * as l10n from '@vscode/l10n';
 import { SwitchyardError } from '../../base/errors.ts';
 import { configFingerprint } from '../../config/fingerprint.ts';
 import type { Project } from '../../config/project.ts';
-import { capabilitiesOf } from '../capabilities.ts';
-import type { EnvironmentState, EnvironmentStatus } from '../environment.ts';
 import type { ContainerRecord } from './record.ts';
-
-export function statusOf(
-  state: EnvironmentState,
-  rest: Partial<Pick<EnvironmentStatus, 'startedAt' | 'problem' | 'drifted' | 'activity'>> = {},
-): EnvironmentStatus {
-  return {
-    state,
-    capabilities: capabilitiesOf(state, { canSuspend: true }),
-    startedAt: rest.startedAt,
-    problem: rest.problem,
-    drifted: rest.drifted ?? false,
-    activity: rest.activity,
-  };
-}
-
-/** True where a person would see no difference. */
-export function isSameStatus(one: EnvironmentStatus, other: EnvironmentStatus): boolean {
-  return (
-    one.state === other.state &&
-    one.startedAt?.getTime() === other.startedAt?.getTime() &&
-    one.problem?.message === other.problem?.message &&
-    one.drifted === other.drifted &&
-    one.activity === other.activity
-  );
-}
 
 /** True where a rebuild would make another container than the one on record. */
 export async function hasDrifted(project: Project, record: ContainerRecord | undefined): Promise<boolean> {

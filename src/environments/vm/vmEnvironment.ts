@@ -1,8 +1,6 @@
 import path from 'node:path';
 import * as l10n from '@vscode/l10n';
-import { toSwitchyardError } from '../../base/errors.ts';
-import { Emitter } from '../../base/event.ts';
-import type { Progress } from '../../base/progress.ts';
+import { silentProgress } from '../../base/progress.ts';
 import { readPorts } from '../../config/ports.ts';
 import type { Project } from '../../config/project.ts';
 import type { Connection } from '../../connections/connection.ts';
@@ -10,19 +8,16 @@ import { run } from '../../connections/run.ts';
 import type { MergedConfiguration } from '../../engines/devcontainerCli.ts';
 import type { CarryReport } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
-import { FileLock } from '../../base/fileLock.ts';
-import { capabilitiesOf } from '../capabilities.ts';
 import type {
   Environment,
   EnvironmentAccess,
   EnvironmentDetails,
-  EnvironmentState,
   EnvironmentStatus,
   OpenResult,
   OperationOptions,
   Usage,
 } from '../environment.ts';
-import { OperationQueue } from '../operationQueue.ts';
+import { Lifecycle } from '../lifecycle.ts';
 import { chooseAcceleration, probeVirtualisation } from './acceleration.ts';
 import { ignoredProperties } from '../properties.ts';
 import { configHash } from './projectImage.ts';
@@ -30,28 +25,28 @@ import type { MachineRecord } from './record.ts';
 import { stateOf } from './domainState.ts';
 import { VmGuest, type VmServices } from './vmGuest.ts';
 
-/** How long to wait for another window that works on the same machine, in milliseconds. */
-const otherWindowMs = 60 * 60_000;
-
 /** A project's VM. */
 export class VmEnvironment implements Environment {
   readonly kind = 'vm';
   readonly project: Project;
   readonly #services: VmServices;
-  readonly #queue = new OperationQueue();
-  readonly #changed = new Emitter<EnvironmentStatus>();
-  readonly onDidChangeStatus = this.#changed.event;
+  readonly #lifecycle: Lifecycle;
+  readonly onDidChangeStatus: Environment['onDidChangeStatus'];
   readonly #guest: VmGuest;
-  #status: EnvironmentStatus = statusOf('unknown');
-  /** The operation under way, as a state; libvirt's own answer would flicker meanwhile. */
-  #busy: EnvironmentState | undefined;
   #cpuSample: { run: string | undefined; ns: number; at: number } | undefined;
 
   constructor(project: Project, services: VmServices) {
     this.project = project;
     this.#services = services;
+    this.#lifecycle = new Lifecycle({
+      lockFile: path.join(project.storage, 'vm.lock'),
+      look: (signal) => this.#look(signal),
+      cannotLook: () => l10n.t('The virtual machine cannot be asked.'),
+      elsewhere: () => l10n.t('Another window works on this virtual machine.'),
+    });
+    this.onDidChangeStatus = this.#lifecycle.onDidChangeStatus;
     this.#guest = new VmGuest(project, services, {
-      onCreating: () => this.#setBusy('creating'),
+      onCreating: () => this.#lifecycle.begin('creating'),
       // Whatever ended the connection, libvirt knows what became of the machine.
       onDisconnected: () => void this.refresh(AbortSignal.timeout(30_000)),
     });
@@ -62,49 +57,40 @@ export class VmEnvironment implements Environment {
   }
 
   get status(): EnvironmentStatus {
-    return this.#status;
+    return this.#lifecycle.status;
   }
 
   async refresh(signal: AbortSignal): Promise<EnvironmentStatus> {
-    try {
-      const [info, record] = await Promise.all([this.#guest.machine.info(signal), this.#guest.record.read()]);
-      const found = stateOf(info);
-      if (!this.#busy) await this.#guest.noteState(found);
-      const state = this.#busy ?? found;
-      const startedAt =
-        state === 'running' && record?.run && record.run.id === info?.run
-          ? new Date(record.run.startedAt)
-          : undefined;
-      const drifted = info !== undefined && record !== undefined && (await this.#hasDrifted(record));
-      const problem = state === 'running' ? this.#guest.hookProblem : undefined;
-      this.#set({ ...statusOf(state), startedAt, drifted, problem });
-    } catch (error) {
-      if (!signal.aborted) {
-        const problem = toSwitchyardError(error, l10n.t('The virtual machine cannot be asked.'));
-        this.#set({ ...statusOf('unavailable'), problem });
-      }
-    }
-    return this.#status;
+    return this.#lifecycle.refresh(signal);
   }
 
   async open(options: OperationOptions): Promise<OpenResult> {
-    const { progress } = options;
-    return this.#operate('starting', options, async (signal) => {
+    const what = l10n.t('"{0}" could not be opened in a virtual machine.', this.project.name);
+    return this.#lifecycle.operate(what, options, async (inner) => {
+      const { progress, signal } = inner;
       // Nothing is changed by entering what runs, so nobody has to wait for another window.
       const entered = await this.#guest.enterRunning(progress, signal);
-      return entered ?? this.#locked(progress, signal, () => this.#guest.open(progress, signal));
+      if (entered) {
+        if (entered.problem || this.status.state !== 'running') await this.refresh(signal);
+        return entered;
+      }
+      return this.#lifecycle.locked(inner, () => {
+        this.#lifecycle.begin('starting');
+        return this.#guest.open(progress, signal);
+      });
     });
   }
 
   async connect(signal: AbortSignal): Promise<Connection> {
     const { connection } = this.#guest;
     if (connection) return connection;
-    return this.#queue.run(async (either) => {
+    const what = l10n.t('The virtual machine of "{0}" cannot be reached.', this.project.name);
+    return this.#lifecycle.operate(what, { progress: silentProgress, signal }, async (inner) => {
       const record = await this.#guest.expectRecord();
-      const info = await this.#guest.machine.info(either);
+      const info = await this.#guest.machine.info(inner.signal);
       if (info?.state !== 'running') throw this.#guest.notRunning();
-      return this.#guest.connect(record, either);
-    }, signal);
+      return this.#guest.connect(record, inner.signal);
+    });
   }
 
   /** Through the machine's own SSH server, with the key and the host key of its box. */
@@ -122,40 +108,50 @@ export class VmEnvironment implements Environment {
   }
 
   async stop(options: OperationOptions): Promise<void> {
-    await this.#operate('stopping', options, async (signal) => {
+    const what = l10n.t('The virtual machine of "{0}" could not be stopped.', this.project.name);
+    await this.#lifecycle.operate(what, options, async ({ progress, signal }) => {
       const info = await this.#guest.machine.info(signal);
       if (!info || stateOf(info) === 'stopped') return;
-      options.progress.step(l10n.t('Stopping the virtual machine'));
+      this.#lifecycle.begin('stopping');
+      progress.step(l10n.t('Stopping the virtual machine'));
       // To drop saved memory would be to pull the plug on what it has not written yet.
       if (stateOf(info) === 'suspended') await this.#guest.machine.start(info, signal);
       await this.#guest.endSync(signal);
       this.#guest.disconnect();
-      await this.#guest.machine.stop(options.progress, signal);
+      await this.#guest.machine.stop(progress, signal);
     });
   }
 
   async suspend(options: OperationOptions): Promise<void> {
-    await this.#operate('stopping', options, async (signal) => {
+    const what = l10n.t('The virtual machine of "{0}" could not be suspended.', this.project.name);
+    await this.#lifecycle.operate(what, options, async ({ progress, signal }) => {
       const info = await this.#guest.machine.info(signal);
       if (!info || stateOf(info) !== 'running') return;
-      options.progress.step(l10n.t('Suspending the virtual machine'));
+      this.#lifecycle.begin('stopping');
+      progress.step(l10n.t('Suspending the virtual machine'));
       await this.#guest.suspend(signal);
     });
   }
 
   async rebuild(options: OperationOptions): Promise<OpenResult> {
-    const { progress } = options;
-    return this.#operate('creating', options, (signal) =>
-      this.#locked(progress, signal, () => this.#guest.rebuild(progress, signal)),
+    const what = l10n.t('The virtual machine of "{0}" could not be rebuilt.', this.project.name);
+    return this.#lifecycle.operate(what, options, (inner) =>
+      this.#lifecycle.locked(inner, () => {
+        this.#lifecycle.begin('creating');
+        return this.#guest.rebuild(inner.progress, inner.signal);
+      }),
     );
   }
 
   async destroy(options: OperationOptions): Promise<void> {
-    await this.#operate('stopping', options, async (signal) => {
-      const { progress } = options;
-      progress.step(l10n.t('Removing the virtual machine'));
-      await this.#locked(progress, signal, () => this.#guest.destroy(progress, signal));
-    });
+    const what = l10n.t('The virtual machine of "{0}" could not be destroyed.', this.project.name);
+    await this.#lifecycle.operate(what, options, (inner) =>
+      this.#lifecycle.locked(inner, () => {
+        this.#lifecycle.begin('stopping');
+        inner.progress.step(l10n.t('Removing the virtual machine'));
+        return this.#guest.destroy(inner.progress, inner.signal);
+      }),
+    );
   }
 
   async leave(options: OperationOptions): Promise<void> {
@@ -175,7 +171,7 @@ export class VmEnvironment implements Environment {
       workspaceFolder: record?.workspaceFolder,
       isolation: {
         kernel: 'own',
-        kernelRelease: this.#status.state === 'running' ? await this.#kernel(signal) : undefined,
+        kernelRelease: this.status.state === 'running' ? await this.#kernel(signal) : undefined,
         rootIsHostRoot: false,
         acceleration:
           record?.acceleration ?? chooseAcceleration(settings.vm.acceleration, await probeVirtualisation()),
@@ -187,7 +183,7 @@ export class VmEnvironment implements Environment {
 
   async usage(signal: AbortSignal): Promise<Usage | undefined> {
     const [stats, record] = await Promise.all([this.#guest.machine.stats(signal), this.#guest.record.read()]);
-    if (!stats || this.#status.state !== 'running') return undefined;
+    if (!stats || this.status.state !== 'running') return undefined;
     const at = performance.now();
     const before = this.#cpuSample;
     const { cpuTimeNs, cpus } = stats;
@@ -212,9 +208,8 @@ export class VmEnvironment implements Environment {
   }
 
   dispose(): void {
-    this.#queue.dispose();
+    this.#lifecycle.dispose();
     this.#guest.dispose();
-    this.#changed.dispose();
   }
 
   async #kernel(signal: AbortSignal): Promise<string | undefined> {
@@ -227,64 +222,24 @@ export class VmEnvironment implements Environment {
   async #hasDrifted(record: MachineRecord): Promise<boolean> {
     try {
       return (await configHash(this.project)) !== record.configHash;
-    } catch {
-      // A config that cannot be read is said when it is needed.
-      return false;
+    } catch (error) {
+      // Without its config nothing can be made anew, so nothing is to be applied.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+      throw error;
     }
   }
 
-  /** One operation at a time; while it runs it is the state. */
-  async #operate<T>(
-    state: EnvironmentState,
-    options: OperationOptions,
-    work: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    return this.#queue.run(async (signal) => {
-      this.#setBusy(state);
-      try {
-        return await work(signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        throw toSwitchyardError(error, l10n.t('The virtual machine of {0}', this.project.name));
-      } finally {
-        this.#busy = undefined;
-        await this.refresh(AbortSignal.timeout(30_000));
-      }
-    }, options.signal);
+  /** Asks libvirt, and tells the status. */
+  async #look(signal: AbortSignal): Promise<void> {
+    const [info, record] = await Promise.all([this.#guest.machine.info(signal), this.#guest.record.read()]);
+    const state = stateOf(info);
+    if (this.#lifecycle.underWay === undefined) await this.#guest.noteState(state);
+    const isRunning = state === 'running';
+    this.#lifecycle.found(state, {
+      startedAt:
+        isRunning && record?.run && record.run.id === info?.run ? new Date(record.run.startedAt) : undefined,
+      problem: isRunning ? this.#guest.hookProblem : undefined,
+      drifted: info !== undefined && record !== undefined && (await this.#hasDrifted(record)),
+    });
   }
-
-  /** Only one window at a time makes, starts or removes the machine. */
-  async #locked<T>(progress: Progress, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    const lock = await FileLock.acquire(
-      path.join(this.project.storage, 'vm.lock'),
-      signal,
-      otherWindowMs,
-      () => progress.line(l10n.t('Another window works on this virtual machine.')),
-    );
-    try {
-      return await work();
-    } finally {
-      await lock.release();
-    }
-  }
-
-  #setBusy(state: EnvironmentState): void {
-    this.#busy = state;
-    this.#set({ ...statusOf(state), drifted: this.#status.drifted });
-  }
-
-  #set(status: EnvironmentStatus): void {
-    this.#status = status;
-    this.#changed.fire(status);
-  }
-}
-
-function statusOf(state: EnvironmentState): EnvironmentStatus {
-  return {
-    state,
-    capabilities: capabilitiesOf(state, { canSuspend: true }),
-    startedAt: undefined,
-    problem: undefined,
-    drifted: false,
-  };
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as l10n from '@vscode/l10n';
-import { toDisposable, type Disposable } from '../../base/disposable.ts';
+import type { Disposable } from '../../base/disposable.ts';
 import { isCancellation, SwitchyardError } from '../../base/errors.ts';
 import { Emitter } from '../../base/event.ts';
 import type { Logger } from '../../base/log.ts';
@@ -10,7 +10,7 @@ import type { Command, Runner } from '../../base/process.ts';
 import type { Project } from '../../config/project.ts';
 import { spokenLines, vagrantCommands, vagrantError } from '../../engines/vagrant.ts';
 import { readMachineIndex, vagrantHome, type IndexedMachine } from '../../engines/vagrantIndex.ts';
-import { isNoDomain, parseEvent, virshCommands, virshError, type DomainInfo } from '../../engines/virsh.ts';
+import { isNoDomain, parseEvent, virshCommands, virshError } from '../../engines/virsh.ts';
 import { capabilitiesOf } from '../capabilities.ts';
 import type {
   Environment,
@@ -20,6 +20,7 @@ import type {
   OtherEnvironment,
   Requirement,
 } from '../environment.ts';
+import { SharedWatch } from '../sharedWatch.ts';
 import { BoxStore } from './image/boxStore.ts';
 import { defaultTimeouts, type MachineTimeouts } from './machine.ts';
 import { vmRequirements } from './requirements.ts';
@@ -48,8 +49,7 @@ export class VmProvider implements EnvironmentProvider {
   readonly #log: Logger;
   readonly #changed = new Emitter<void>();
   readonly onDidChange = this.#changed.event;
-  #watchers = 0;
-  #listening: AbortController | undefined;
+  readonly #watch = new SharedWatch((signal) => this.#listen(signal));
 
   constructor(options: VmProviderOptions) {
     this.#storage = options.storage;
@@ -123,18 +123,7 @@ export class VmProvider implements EnvironmentProvider {
   }
 
   watch(): Disposable {
-    this.#watchers += 1;
-    if (!this.#listening) {
-      this.#listening = new AbortController();
-      void this.#listen(this.#listening.signal);
-    }
-    let over = false;
-    return toDisposable(() => {
-      if (over) return;
-      over = true;
-      this.#watchers -= 1;
-      if (this.#watchers === 0) this.#stopListening();
-    });
+    return this.#watch.begin();
   }
 
   async requirements(signal: AbortSignal): Promise<readonly Requirement[]> {
@@ -142,13 +131,8 @@ export class VmProvider implements EnvironmentProvider {
   }
 
   dispose(): void {
-    this.#stopListening();
+    this.#watch.dispose();
     this.#changed.dispose();
-  }
-
-  #stopListening(): void {
-    this.#listening?.abort();
-    this.#listening = undefined;
   }
 
   /** Hears libvirt's events until the signal fires; where libvirt goes away, asks again and again. */
@@ -180,15 +164,23 @@ export class VmProvider implements EnvironmentProvider {
       return stateOfIndex(machine.state);
     }
     const file = path.join(machine.localDataPath, 'machines', machine.name, 'libvirt', 'id');
-    const uuid = await readFile(file, 'utf8').catch(() => undefined);
-    if (uuid === undefined) return 'absent';
-    let info: DomainInfo | undefined;
+    let uuid: string;
     try {
-      info = await this.#runner.run(virshCommands.domainInfo(uuid.trim()), { signal });
+      uuid = (await readFile(file, 'utf8')).trim();
     } catch (error) {
-      if (!isNoDomain(error)) throw virshError(error, l10n.t('The virtual machines cannot be listed.'));
+      // ENOTDIR: its project is gone, and there is something else of that name.
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT' || code === 'ENOTDIR') return 'absent';
+      // Another user's machine, say: the others are listed all the same.
+      this.#log.warn(`The state of the machine ${machine.name} is not known: ${String(error)}`);
+      return 'unknown';
     }
-    return stateOf(info);
+    try {
+      return stateOf(await this.#runner.run(virshCommands.domainInfo(uuid), { signal }));
+    } catch (error) {
+      if (isNoDomain(error)) return 'absent';
+      throw virshError(error, l10n.t('The virtual machines cannot be listed.'));
+    }
   }
 }
 

@@ -1,0 +1,161 @@
+import { toSwitchyardError } from '../base/errors.ts';
+import { Emitter } from '../base/event.ts';
+import type { Disposable } from '../base/disposable.ts';
+import { FileLock } from '../base/fileLock.ts';
+import { capabilitiesOf } from './capabilities.ts';
+import type { EnvironmentState, EnvironmentStatus, OperationOptions } from './environment.ts';
+import { OperationQueue } from './operationQueue.ts';
+
+/** How long to wait for another window that works on the same environment, in milliseconds. */
+const otherWindowMs = 60 * 60_000;
+
+/** How long the engine may take to say what became of an environment after an operation, in milliseconds. */
+const lookMs = 30_000;
+
+export interface LifecycleParts {
+  /** Only one window at a time changes the environment: the one that has this file. */
+  readonly lockFile: string;
+  /** Asks the engine, and tells what it finds by `found`. */
+  readonly look: (signal: AbortSignal) => Promise<unknown>;
+  /** Says that the engine cannot be asked. */
+  readonly cannotLook: () => string;
+  /** Tells somebody that another window works on the environment. */
+  readonly elsewhere: () => string;
+}
+
+/** What there is to say of an environment beyond its state. */
+export type Findings = Partial<Pick<EnvironmentStatus, 'startedAt' | 'problem' | 'drifted'>>;
+
+/**
+ * The operations on one environment and the status that comes of them. They run one after the other; what
+ * the engine says while one of ours is under way is no news, and afterwards it has the last word.
+ */
+export class Lifecycle implements Disposable {
+  readonly #parts: LifecycleParts;
+  readonly #queue = new OperationQueue();
+  readonly #end = new AbortController();
+  readonly #changed = new Emitter<EnvironmentStatus>();
+  readonly onDidChangeStatus = this.#changed.event;
+  #status = statusOf('unknown');
+  /** The operation of ours that is under way, as a state. */
+  #underWay: EnvironmentState | undefined;
+  #activity: string | undefined;
+
+  constructor(parts: LifecycleParts) {
+    this.#parts = parts;
+  }
+
+  get status(): EnvironmentStatus {
+    return this.#status;
+  }
+
+  /** Fires at the end of the environment's use. */
+  get ended(): AbortSignal {
+    return this.#end.signal;
+  }
+
+  /** The operation of ours that is under way and changes something, as a state. */
+  get underWay(): EnvironmentState | undefined {
+    return this.#underWay;
+  }
+
+  async refresh(signal: AbortSignal): Promise<EnvironmentStatus> {
+    try {
+      await this.#parts.look(signal);
+    } catch (error) {
+      if (!signal.aborted) {
+        this.found('unavailable', { problem: toSwitchyardError(error, this.#parts.cannotLook()) });
+      }
+    }
+    return this.#status;
+  }
+
+  /** What the engine says; passed over while an operation of ours is under way. */
+  found(state: EnvironmentState, findings: Findings = {}): void {
+    if (this.#underWay === undefined) this.#set(statusOf(state, findings, this.#activity));
+  }
+
+  /** An operation begins to change the environment; until its end it is the status. */
+  begin(state: EnvironmentState): void {
+    this.#underWay = state;
+    this.#set(statusOf(state, { drifted: this.#status.drifted }));
+  }
+
+  /** What runs on in the environment; undefined when nothing does any more. */
+  setActivity(activity: string | undefined): void {
+    this.#activity = activity;
+    // When it is over, it may have left a problem.
+    if (activity === undefined) void this.refresh(this.#end.signal);
+    else if (this.#underWay === undefined) this.#set({ ...this.#status, activity });
+  }
+
+  /**
+   * Runs an operation in its turn; afterwards the status is what the engine says, however it went.
+   * @param what the sentence that says what could not be done, for an error that says nothing itself
+   */
+  async operate<T>(
+    what: string,
+    { progress, signal }: OperationOptions,
+    work: (options: OperationOptions) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await this.#queue.run(async (either) => {
+        try {
+          return await work({ progress, signal: either });
+        } finally {
+          // What changed nothing needs no second look.
+          if (this.#underWay !== undefined) {
+            this.#underWay = undefined;
+            await this.refresh(AbortSignal.any([this.#end.signal, AbortSignal.timeout(lookMs)]));
+          }
+        }
+      }, signal);
+    } catch (error) {
+      throw toSwitchyardError(error, what);
+    }
+  }
+
+  /** Does something that changes the environment, while no other window does. */
+  async locked<T>({ progress, signal }: OperationOptions, work: () => Promise<T>): Promise<T> {
+    const lock = await FileLock.acquire(this.#parts.lockFile, signal, otherWindowMs, () =>
+      progress.line(this.#parts.elsewhere()),
+    );
+    try {
+      return await work();
+    } finally {
+      await lock.release();
+    }
+  }
+
+  dispose(): void {
+    this.#end.abort(new DOMException('The environment is no longer in use.', 'AbortError'));
+    this.#queue.dispose();
+    this.#changed.dispose();
+  }
+
+  #set(status: EnvironmentStatus): void {
+    if (isSameStatus(status, this.#status)) return;
+    this.#status = status;
+    this.#changed.fire(status);
+  }
+}
+
+function statusOf(
+  state: EnvironmentState,
+  { startedAt, problem, drifted = false }: Findings = {},
+  activity?: string,
+): EnvironmentStatus {
+  const capabilities = capabilitiesOf(state, { canSuspend: true });
+  return { state, capabilities, startedAt, problem, drifted, activity };
+}
+
+/** True where a person would see no difference. */
+function isSameStatus(one: EnvironmentStatus, other: EnvironmentStatus): boolean {
+  return (
+    one.state === other.state &&
+    one.startedAt?.getTime() === other.startedAt?.getTime() &&
+    one.problem?.message === other.problem?.message &&
+    one.drifted === other.drifted &&
+    one.activity === other.activity
+  );
+}
