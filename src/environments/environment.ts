@@ -6,7 +6,7 @@ import type { Progress } from '../base/progress.ts';
 import type { PortsConfig } from '../config/ports.ts';
 import type { Project } from '../config/project.ts';
 import type { WorkspaceMode } from '../config/settings.ts';
-import type { Connection } from '../connections/connection.ts';
+import type { Connection, RemoteProcess, TerminalSize } from '../connections/connection.ts';
 import type { StartHow } from '../metrics/startHistory.ts';
 import type { CarryReport } from '../sync/carrier.ts';
 import type { LiveSync } from '../sync/liveSync.ts';
@@ -120,6 +120,12 @@ export type EnvironmentAccess = {
 /** What `open` did to make the environment ready. */
 export interface OpenResult {
   readonly connection: Connection;
+  /**
+   * The user's own shell in a terminal, in the workspace folder; one is held ready. The signal bounds the
+   * start only; afterwards the caller owns the process.
+   * @throws SwitchyardError `environment.gone` where the environment no longer runs
+   */
+  readonly shell: (size: TerminalSize, signal: AbortSignal) => Promise<RemoteProcess>;
   /** Undefined where it was running already. */
   readonly start: { readonly how: StartHow; readonly warmCache: boolean } | undefined;
   /** Where the workspace is inside. */

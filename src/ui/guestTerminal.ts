@@ -5,6 +5,7 @@ import type { Disposable } from '../base/disposable.ts';
 import { toSwitchyardError } from '../base/errors.ts';
 import type { RemoteProcess, TerminalSize } from '../connections/connection.ts';
 import type { Environment, OpenResult } from '../environments/environment.ts';
+import { terminalEnv } from '../environments/shells.ts';
 import { environmentName } from './statusText.ts';
 
 /** Bound on starting a shell in an environment that runs, in milliseconds. */
@@ -15,9 +16,11 @@ export interface GuestTerminalParts {
   readonly environment: Environment;
   /** Makes the environment ready; undefined where that failed or was cancelled, which has been told. */
   readonly open: () => Promise<OpenResult | undefined>;
-  readonly argv: readonly string[];
-  /** A command's output stays to be read; a shell's terminal closes with it. */
-  readonly isCommand: boolean;
+  /**
+   * A command, whose output stays to be read. Without one it is the user's shell, and its terminal closes
+   * with it.
+   */
+  readonly argv: readonly string[] | undefined;
 }
 
 /** A terminal whose shell runs inside an environment. */
@@ -41,7 +44,7 @@ export class GuestTerminal implements vscode.Pseudoterminal {
 
   /** Whether it is a shell of this environment, and not a command's output. */
   isShellOf(environment: Environment): boolean {
-    return this.#parts.environment === environment && !this.#parts.isCommand;
+    return this.#parts.environment === environment && !this.#parts.argv;
   }
 
   /** Whether its shell ended, because the environment went away, and only its output is left. */
@@ -91,15 +94,7 @@ export class GuestTerminal implements vscode.Pseudoterminal {
         this.#close.fire(undefined);
         return;
       }
-      const process = await opened.connection.exec(
-        {
-          argv: this.#parts.argv,
-          cwd: opened.workspaceFolder,
-          env: { TERM: 'xterm-256color', COLORTERM: 'truecolor', TERM_PROGRAM: 'vscode' },
-          tty: this.#size,
-        },
-        withDeadline(this.#end.signal, shellTimeoutMs),
-      );
+      const process = await this.#start(opened, withDeadline(this.#end.signal, shellTimeoutMs));
       if (this.#end.signal.aborted) {
         process.dispose();
         return;
@@ -120,6 +115,15 @@ export class GuestTerminal implements vscode.Pseudoterminal {
       );
       this.#waitForKey();
     }
+  }
+
+  async #start(opened: OpenResult, signal: AbortSignal): Promise<RemoteProcess> {
+    const { argv } = this.#parts;
+    if (!argv) return opened.shell(this.#size, signal);
+    return opened.connection.exec(
+      { argv, cwd: opened.workspaceFolder, env: terminalEnv, tty: this.#size },
+      signal,
+    );
   }
 
   async #wake(): Promise<void> {
@@ -143,7 +147,7 @@ export class GuestTerminal implements vscode.Pseudoterminal {
       this.#write.fire(`\r\n${why}\r\n`);
       return this.#waitForKey();
     }
-    if (this.#parts.isCommand) {
+    if (this.#parts.argv) {
       this.#write.fire(`\r\n${l10n.t('The command ended with exit code {0}.', code)}\r\n`);
       return this.#waitForKey();
     }
@@ -158,7 +162,7 @@ export class GuestTerminal implements vscode.Pseudoterminal {
 
   /** Nothing comes back into an environment that was removed: a shell's terminal goes with it. */
   #closeIfGone(): void {
-    const { environment, isCommand } = this.#parts;
-    if (this.#over && !isCommand && environment.status.state === 'absent') this.#close.fire(undefined);
+    const { environment, argv } = this.#parts;
+    if (this.#over && !argv && environment.status.state === 'absent') this.#close.fire(undefined);
   }
 }

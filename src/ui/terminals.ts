@@ -8,16 +8,6 @@ import type { ProjectModel } from './model/projectModel.ts';
 import type { Operations } from './operations.ts';
 import { environmentIconName, environmentName } from './statusText.ts';
 
-/**
- * The user's own shell as the guest's user database names it, else bash, else sh. Not a login shell:
- * /etc/profile of Debian would replace the PATH that the image set.
- */
-const userShell = [
-  '/bin/sh',
-  '-c',
-  's=$(getent passwd "$(id -un)" 2>/dev/null | cut -d: -f7); [ -x "$s" ] || s=$(command -v bash || echo /bin/sh); exec "$s"',
-];
-
 /** A command line as the person typed it, run by the guest's shell. */
 function commandLine(text: string): string[] {
   return ['/bin/sh', '-c', text];
@@ -77,7 +67,7 @@ export class Terminals {
       terminal.sendText(text);
       return;
     }
-    const pty = this.#terminal(model, kind, commandLine(text), true);
+    const pty = this.#terminal(model, kind, commandLine(text));
     vscode.window
       .createTerminal({ name: `${environmentName(kind)}: ${text}`, pty, iconPath: icon(kind) })
       .show();
@@ -90,22 +80,16 @@ export class Terminals {
     if (kind === 'host') return { cwd: model.project.folder, name: environmentName('host') };
     return {
       name: `${environmentName(kind)} · ${model.project.name}`,
-      pty: this.#terminal(model, kind, userShell, false),
+      pty: this.#terminal(model, kind),
       iconPath: icon(kind),
     };
   }
 
-  #terminal(
-    model: ProjectModel,
-    kind: GuestKind,
-    argv: readonly string[],
-    isCommand: boolean,
-  ): GuestTerminal {
+  #terminal(model: ProjectModel, kind: GuestKind, argv?: readonly string[]): GuestTerminal {
     return new GuestTerminal({
       environment: model.environment(kind),
       open: () => this.#open(model, kind),
       argv,
-      isCommand,
     });
   }
 }

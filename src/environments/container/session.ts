@@ -17,6 +17,7 @@ import { EnvironmentHooks } from '../hooks/environmentHooks.ts';
 import { FileHookMarkers, WindowHookMarkers, type HookMarkers } from '../hooks/markers.ts';
 import { hookNames, hookPlan, occasionOf, type HookOccasion } from '../hooks/plan.ts';
 import { failedBefore } from '../hooks/run.ts';
+import { ShellReserve } from '../shells.ts';
 import { probeUserEnv } from '../userEnv.ts';
 import { environmentOf, type ContainerRecord, type RecordStore } from './record.ts';
 import { grantAccess, type WorkspaceAccess } from './workspaceAccess.ts';
@@ -34,6 +35,7 @@ export interface SessionParts {
 
 interface Live {
   readonly connection: DockerConnection;
+  readonly shells: ShellReserve;
   readonly key: string;
   /** Which attachment this is: hooks that are due at each are due with a new one. */
   readonly attached: string;
@@ -96,7 +98,9 @@ export class ContainerSession {
         ? known
         : await this.#save({ ...known, access, userEnv });
     const carried = isMounted ? undefined : await this.#attach(record, settings, options);
-    const connection = this.connect(record);
+    const { connection, shells } = this.#connected(record);
+    // The hooks of a creation may change what a shell is given at its start.
+    if (!isNew) shells.prepare();
     const { problem, rest } = await this.#hooks.run(
       {
         connection,
@@ -109,31 +113,44 @@ export class ContainerSession {
       record.merged.waitFor,
       options,
     );
-    return { connection, start, workspaceFolder: record.workspaceFolder, carried, problem, hooks: rest };
+    if (rest) void rest.then(() => shells.prepare());
+    else shells.prepare();
+    return {
+      connection,
+      shell: (size, bound) => shells.open(size, bound),
+      start,
+      workspaceFolder: record.workspaceFolder,
+      carried,
+      problem,
+      hooks: rest,
+    };
   }
 
   /** The one connection to the container on record; one to another container or environment is ended. */
   connect(record: ContainerRecord): DockerConnection {
-    const { containerId, remoteUser, userEnv, merged } = record;
+    return this.#connected(record).connection;
+  }
+
+  #connected(record: ContainerRecord): Live {
+    const { containerId, remoteUser, userEnv, merged, workspaceFolder } = record;
     const key = JSON.stringify([containerId, remoteUser, userEnv, merged.remoteEnv]);
     const live = this.#live?.connection.isClosed ? undefined : this.#live;
-    if (live?.key === key) return live.connection;
-    this.#live?.connection.dispose();
+    if (live?.key === key) return live;
+    this.disconnect();
+    const { engine, log } = this.#parts;
     const connection = new DockerConnection(
-      this.#parts.engine,
-      {
-        containerId,
-        user: remoteUser,
-        env: environmentOf(record),
-        cwd: record.workspaceFolder,
-      },
-      this.#parts.log,
+      engine,
+      { containerId, user: remoteUser, env: environmentOf(record), cwd: workspaceFolder },
+      log,
     );
-    this.#live = { connection, key, attached: live?.attached ?? randomUUID() };
-    return connection;
+    const shells = new ShellReserve(connection, workspaceFolder, log);
+    connection.onDidClose(() => shells.dispose());
+    this.#live = { connection, shells, key, attached: live?.attached ?? randomUUID() };
+    return this.#live;
   }
 
   disconnect(): void {
+    this.#live?.shells.dispose();
     this.#live?.connection.dispose();
     this.#live = undefined;
   }

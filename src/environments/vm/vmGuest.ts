@@ -17,6 +17,7 @@ import type { CarryReport } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
 import type { EnvironmentAccess, EnvironmentState, OpenResult } from '../environment.ts';
 import { FileHookMarkers } from '../hooks/markers.ts';
+import { ShellReserve } from '../shells.ts';
 import { stateOf } from './domainState.ts';
 import { setGuestClock } from './guestClock.ts';
 import { hostName, prepareGuest } from './guestSetup.ts';
@@ -55,6 +56,7 @@ export class VmGuest {
   readonly #services: VmServices;
   readonly #hooks: VmHooks;
   readonly #access: VmAccess;
+  #shells: ShellReserve | undefined;
   readonly #onCreating: () => void;
   readonly sync: LiveSync;
   #rules: SwitchyardSettings['sync'] = { ignore: [], protect: [] };
@@ -247,15 +249,28 @@ export class VmGuest {
       }
       if (start.how === 'resume' && !known) await setGuestClock(connection, signal);
     }
+    const shells = this.#shellsOf(connection, record);
+    // The hooks of a creation may change what a shell is given at its start.
+    if (start?.how !== 'create') shells.prepare();
     const carried = await this.carry(settings, record, connection, progress, signal);
     const problem = await this.#hooks.runDue(connection, record, start, progress, signal);
+    shells.prepare();
     return {
       connection,
+      shell: (size, bound) => shells.open(size, bound),
       start,
       workspaceFolder: record.workspaceFolder,
       carried,
       problem,
     };
+  }
+
+  #shellsOf(connection: Connection, { workspaceFolder }: MachineRecord): ShellReserve {
+    if (this.#shells?.connection === connection) return this.#shells;
+    const shells = new ShellReserve(connection, workspaceFolder, this.#services.log);
+    connection.onDidClose(() => shells.dispose());
+    this.#shells = shells;
+    return shells;
   }
 
   async carry(
@@ -345,6 +360,8 @@ export class VmGuest {
   }
 
   disconnect(): void {
+    this.#shells?.dispose();
+    this.#shells = undefined;
     this.#access.disconnect();
   }
 }

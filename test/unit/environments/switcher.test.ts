@@ -57,6 +57,7 @@ class RecordingEnvironment implements Environment {
     this.state = 'running';
     return Promise.resolve({
       connection: {} as OpenResult['connection'],
+      shell: () => Promise.reject(new Error('not used')),
       start,
       workspaceFolder: '/workspaces/p',
       problem: undefined,
@@ -67,6 +68,7 @@ class RecordingEnvironment implements Environment {
     this.#call('rebuild');
     return Promise.resolve({
       connection: {} as OpenResult['connection'],
+      shell: () => Promise.reject(new Error('not used')),
       start: { how: 'create', warmCache: false },
       workspaceFolder: '/workspaces/p',
       problem: undefined,
