@@ -25,6 +25,8 @@ export interface Comparison {
   peer(): Promise<unknown>;
   /** Brings about what each run begins with. */
   before?(side: 'ours' | 'peer'): Promise<unknown>;
+  /** Ends what a run left open; not measured either. */
+  after?(side: 'ours' | 'peer'): Promise<unknown>;
 }
 
 /** Runs a suite is told to make of each side. */
@@ -41,6 +43,7 @@ export async function compare(comparison: Comparison, { runs }: BenchOptions): P
       const began = performance.now();
       await comparison[side]();
       samples[side].push(performance.now() - began);
+      await comparison.after?.(side);
     }
   }
   const { name, goal, peerName } = comparison;

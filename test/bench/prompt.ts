@@ -1,19 +1,25 @@
-import type { Connection } from '../../src/connections/connection.ts';
+import type { OpenResult } from '../../src/environments/environment.ts';
 import { never } from '../engines/support/docker.ts';
 
-/** A shell in a terminal, until it shows its prompt. */
-export async function prompt(connection: Connection): Promise<void> {
-  const shell = await connection.exec(
-    { argv: ['/bin/bash', '--norc', '-i'], tty: { columns: 80, rows: 24 }, env: { PS1: 'ready> ' } },
-    never,
-  );
+const size = { columns: 80, rows: 24 };
+
+/**
+ * A terminal with the user's shell, until it shows its prompt.
+ * @returns ends the shell
+ */
+export async function prompt({ shell }: Pick<OpenResult, 'shell'>): Promise<() => Promise<void>> {
+  const terminal = await shell(size, never);
   let seen = '';
-  await new Promise<void>((resolve) => {
-    shell.stdout.on('data', (chunk: Buffer) => {
+  await new Promise<void>((resolve, reject) => {
+    terminal.stdout.on('data', (chunk: Buffer) => {
       seen += chunk.toString();
-      if (seen.includes('ready> ')) resolve();
+      // Debian's prompts end so, and nothing else is printed before the first one.
+      if (/[#$] $/.test(seen)) resolve();
     });
+    void terminal.exit.then(() => reject(new Error(`There is no prompt in ${JSON.stringify(seen)}.`)));
   });
-  shell.stdin.end('exit\n');
-  await shell.exit;
+  return async () => {
+    terminal.stdin.end('exit\n');
+    await terminal.exit;
+  };
 }

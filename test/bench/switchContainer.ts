@@ -18,13 +18,16 @@ export async function containerRows(bench: BenchOptions): Promise<readonly Row[]
   const ours = await makeProject({ from: sample, name: 'ours' });
   const peer = await makeProject({ from: sample, name: 'peer' });
   try {
+    let end = (): Promise<void> => Promise.resolve();
     const open = async (): Promise<void> => {
-      const { connection, hooks } = await ours.environment.open(options);
-      await Promise.all([prompt(connection), hooks]);
+      const opened = await ours.environment.open(options);
+      [end] = await Promise.all([prompt(opened), opened.hooks]);
     };
+    const after = (side: 'ours' | 'peer'): Promise<void> => (side === 'ours' ? end() : Promise.resolve());
     const up = (): Promise<unknown> => devcontainerUp(peer);
     await exec('chmod', ['-R', 'a+rwX', peer.project.folder]);
     await open();
+    await end();
     await up();
     return [
       await compare(
@@ -33,6 +36,7 @@ export async function containerRows(bench: BenchOptions): Promise<readonly Row[]
           goal: '<=0.07',
           peerName: 'devcontainer up',
           ours: open,
+          after,
           peer: up,
         },
         bench,
@@ -43,6 +47,7 @@ export async function containerRows(bench: BenchOptions): Promise<readonly Row[]
           goal: '<=0.25',
           peerName: 'devcontainer up',
           ours: open,
+          after,
           peer: up,
           before: (side) => docker(side === 'ours' ? ours : peer, 'stop'),
         },
@@ -54,6 +59,7 @@ export async function containerRows(bench: BenchOptions): Promise<readonly Row[]
           goal: '<=1.5',
           peerName: 'docker start + exec true',
           ours: open,
+          after,
           peer: async () => {
             await docker(peer, 'start');
             await docker(peer, 'exec', 'true');
@@ -68,6 +74,7 @@ export async function containerRows(bench: BenchOptions): Promise<readonly Row[]
           goal: '<=1.1',
           peerName: 'devcontainer up',
           ours: open,
+          after,
           peer: up,
           // The container only: to destroy it our way would take the image along.
           before: (side) => docker(side === 'ours' ? ours : peer, 'rm', '--force'),

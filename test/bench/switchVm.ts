@@ -32,9 +32,15 @@ export async function vmRows(bench: BenchOptions): Promise<readonly Row[]> {
     });
   const up = (): Promise<unknown> => vagrant('up', '--provider', 'libvirt');
   const domain = `peer-${project.id}-vm`;
-  const active = async (): Promise<void> => prompt((await vm.open(options)).connection);
+  let end = (): Promise<void> => Promise.resolve();
+  const active = async (): Promise<void> => {
+    const opened = await vm.open(options);
+    [end] = await Promise.all([prompt(opened), opened.hooks]);
+  };
+  const after = (side: 'ours' | 'peer'): Promise<void> => (side === 'ours' ? end() : Promise.resolve());
   try {
     await active();
+    await end();
     await mkdir(peer);
     const ours = await readFile(path.join(project.storage, 'vm', 'Vagrantfile'), 'utf8');
     await writeFile(path.join(peer, 'Vagrantfile'), asAPersonHasIt(ours, `peer-${project.id}-`));
@@ -46,6 +52,7 @@ export async function vmRows(bench: BenchOptions): Promise<readonly Row[]> {
           goal: '<=0.07',
           peerName: 'vagrant ssh -c true',
           ours: active,
+          after,
           peer: () => vagrant('ssh', '-c', 'true'),
         },
         bench,
@@ -56,6 +63,7 @@ export async function vmRows(bench: BenchOptions): Promise<readonly Row[]> {
           goal: '<=0.2',
           peerName: 'vagrant resume',
           ours: active,
+          after,
           peer: () => vagrant('resume'),
           before: (side) => (side === 'ours' ? vm.suspend(options) : virsh('managedsave', domain)),
         },
@@ -67,6 +75,7 @@ export async function vmRows(bench: BenchOptions): Promise<readonly Row[]> {
           goal: '<=0.55',
           peerName: 'vagrant up',
           ours: active,
+          after,
           peer: up,
           before: (side) => (side === 'ours' ? vm.stop(options) : vagrant('halt')),
         },

@@ -33,6 +33,7 @@ const config = {
     SAMPLE_REMOTE: '${containerEnv:SAMPLE_GREETING}!',
     SAMPLE_PLACE: '${localWorkspaceFolderBasename}',
   },
+  onCreateCommand: 'true',
   postCreateCommand: 'echo created >> ~/hooks.log',
   postStartCommand: 'echo started >> ~/hooks.log',
   runArgs: ['--cap-add=SYS_PTRACE'],
@@ -86,7 +87,7 @@ describe('a project in its VM', () => {
         /Writing the disk/,
         /Adding the box/,
         /Making the/,
-        /Running postCreateCommand/,
+        /Running onCreateCommand/,
       ]) {
         const cancel = new AbortController();
         const progress = new Steps().when(step, () => cancel.abort());
@@ -106,8 +107,10 @@ describe('a project in its VM', () => {
   it(
     'is what the config says',
     async () => {
-      const { start, workspaceFolder, problem, connection } = await vm.open(options());
+      const { start, workspaceFolder, problem, connection, hooks } = await vm.open(options());
       expect(problem).toBeUndefined();
+      // They run on behind the open terminal.
+      expect(await hooks).toBeUndefined();
       // The box was built by the attempt that was cancelled last.
       expect(start).toEqual({ how: 'create', warmCache: true });
       expect(workspaceFolder).toBe(`/workspaces/${path.basename(project.folder)}`);
@@ -269,11 +272,12 @@ describe('a project in its VM', () => {
       // Two windows open it at the same moment: one starts it, the other waits and enters.
       const window = lab.other({}).forProject(project);
       const [mine, theirs] = await Promise.all([vm.open(options()), window.open(options())]);
+      await Promise.all([mine.hooks, theirs.hooks]);
       expect([mine, theirs].map(({ start }) => start?.how).toSorted()).toEqual(['start', undefined]);
       expect(await output(theirs.connection, ['id', '-un'])).toBe('dev');
       window.dispose();
-      const log = await output(mine.connection, ['cat', '/home/dev/hooks.log']);
-      expect(log).toBe('created\nstarted\nstarted');
+      const log = ['cat', '/home/dev/hooks.log'];
+      expect(await output(mine.connection, log)).toBe('created\nstarted\nstarted');
       expect(vm.status.startedAt?.getTime()).toBeGreaterThan(Date.now() - slow);
     },
     slow,
@@ -287,11 +291,13 @@ describe('a project in its VM', () => {
       });
       twin = lab.provider.forProject(other);
       const progress = new Steps();
-      const { start, problem, connection } = await twin.open(options(progress));
+      const { start, hooks, connection } = await twin.open(options(progress));
       expect(start).toEqual({ how: 'create', warmCache: true });
       expect(progress.steps).not.toContain('Adding a kernel');
-      expect(problem).toMatchObject({ code: 'hook.failed' });
-      expect(twin.status).toMatchObject({ state: 'running', problem: { code: 'hook.failed' } });
+      expect(await hooks).toMatchObject({ code: 'hook.failed' });
+      await expect
+        .poll(() => twin?.status)
+        .toMatchObject({ state: 'running', problem: { code: 'hook.failed' } });
       expect(await output(connection, ['id', '-un'])).toBe('dev');
       expect((await vm.refresh(never)).state).toBe('running');
       // Somebody removes it behind our back.

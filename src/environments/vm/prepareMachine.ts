@@ -48,7 +48,7 @@ export async function prepareMachine(
   progress.line(l10n.t('Acceleration: {0}. {1}', acceleration.type, acceleration.reason));
   const image = await buildProjectImage(project, parts, { progress, signal });
   const merged: Readonly<Record<string, unknown>> = { ...image.configuration.mergedConfiguration };
-  await parts.hooks.initialize(merged, progress, signal);
+  await parts.hooks.initialize(merged, { progress, signal });
   const { box, cached } = await parts.boxes.ensure(image.id, image.layers, project.id, { progress, signal });
   const { mergedConfiguration, workspace } = image.configuration;
   const record: MachineRecord = {

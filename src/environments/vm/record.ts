@@ -24,8 +24,18 @@ export interface MachineRecord {
   readonly configHash: string;
   /** Last known address. */
   readonly address?: string;
-  /** The run that `startedAt` is about, as libvirt numbers runs. */
-  readonly run?: { readonly id: string; readonly startedAt: string };
+  /** The present run. */
+  readonly run?: MachineRun;
+}
+
+/** What is known of one run of a machine. */
+export interface MachineRun {
+  /** As libvirt numbers runs: another one after each start, also from saved memory. */
+  readonly id: string;
+  /** The kernel's own id of its boot, which a machine keeps while it sleeps. */
+  readonly boot: string;
+  /** Missing where it was not us who started it. */
+  readonly startedAt?: string;
 }
 
 /** Keeps the record in a file, replaced by a rename. */

@@ -48,6 +48,7 @@ export class VmEnvironment implements Environment {
     this.#guest = new VmGuest(project, services, {
       onCreating: () => this.#lifecycle.begin('creating'),
       // Whatever ended the connection, libvirt knows what became of the machine.
+      onActivity: (activity) => this.#lifecycle.setActivity(activity),
       onDisconnected: () => void this.refresh(AbortSignal.timeout(30_000)),
     });
   }
@@ -235,10 +236,10 @@ export class VmEnvironment implements Environment {
     const state = stateOf(info);
     if (this.#lifecycle.underWay === undefined) await this.#guest.noteState(state);
     const isRunning = state === 'running';
+    const startedAt = isRunning && record?.run?.id === info?.run ? record?.run?.startedAt : undefined;
     this.#lifecycle.found(state, {
-      startedAt:
-        isRunning && record?.run && record.run.id === info?.run ? new Date(record.run.startedAt) : undefined,
-      problem: isRunning ? this.#guest.hookProblem : undefined,
+      startedAt: startedAt === undefined ? undefined : new Date(startedAt),
+      problem: isRunning && record ? await this.#guest.failedHook(record) : undefined,
       drifted: info !== undefined && record !== undefined && (await this.#hasDrifted(record)),
     });
   }

@@ -16,9 +16,9 @@ import type { DockerEngine } from '../../engines/docker.ts';
 import type { CarryReport } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
 import type { EnvironmentAccess, EnvironmentState, OpenResult } from '../environment.ts';
-import { FileHookMarkers } from '../hooks/markers.ts';
 import { ShellReserve } from '../shells.ts';
 import { stateOf } from './domainState.ts';
+import { readBootId } from './bootId.ts';
 import { setGuestClock } from './guestClock.ts';
 import { hostName, prepareGuest } from './guestSetup.ts';
 import type { BoxStore } from './image/boxStore.ts';
@@ -64,7 +64,12 @@ export class VmGuest {
   constructor(
     project: Project,
     services: VmServices,
-    events: { readonly onCreating: () => void; readonly onDisconnected: () => void },
+    events: {
+      readonly onCreating: () => void;
+      readonly onDisconnected: () => void;
+      /** Told which hook runs on in the background, and undefined when none does any more. */
+      readonly onActivity: (activity: string | undefined) => void;
+    },
   ) {
     this.#project = project;
     this.#services = services;
@@ -73,11 +78,8 @@ export class VmGuest {
     const folder = path.join(project.storage, 'vm');
     this.machine = new Machine({ projectId: project.id, folder, ...services });
     this.record = new RecordFile(path.join(folder, 'machine.json'), services.log);
-    this.#hooks = new VmHooks(
-      project.folder,
-      services.runner,
-      new FileHookMarkers(path.join(folder, 'hooks.json'), services.log),
-    );
+    const { onActivity } = events;
+    this.#hooks = new VmHooks({ projectFolder: project.folder, folder, ...services, onActivity });
     this.#access = new VmAccess({
       machine: this.machine,
       record: this.record,
@@ -89,8 +91,8 @@ export class VmGuest {
   }
 
   /** Why a hook of the present run failed. */
-  get hookProblem(): SwitchyardError | undefined {
-    return this.#hooks.problem;
+  async failedHook(record: MachineRecord): Promise<SwitchyardError | undefined> {
+    return this.#hooks.failed(record);
   }
 
   /** The connection, while it lives. */
@@ -133,11 +135,16 @@ export class VmGuest {
       return this.#create(settings, prepared, progress, signal);
     }
     const state = stateOf(info);
-    if (state === 'running') return this.#enter(settings, record, undefined, progress, signal);
+    if (state === 'running') {
+      // Where it was not us who started it, its run is not the one on record.
+      const { run: _other, ...made } = record;
+      const known = record.run?.id === info.run ? record : made;
+      return this.#enter(settings, known, undefined, progress, signal);
+    }
     progress.step(
       state === 'suspended' ? l10n.t('Waking the virtual machine') : l10n.t('Starting the virtual machine'),
     );
-    await this.#hooks.initialize(record.merged, progress, signal);
+    await this.#hooks.initialize(record.merged, { progress, signal });
     if (state !== 'suspended') this.disconnect();
     await this.machine.start(info, signal);
     const how = state === 'suspended' ? 'resume' : 'start';
@@ -238,23 +245,16 @@ export class VmGuest {
   ): Promise<OpenResult> {
     const known = start?.how === 'resume' ? await this.#access.wake(signal) : this.connection;
     if (!known) progress.step(l10n.t('Connecting'));
-    let record = before;
-    const connection = known ?? (await this.connect(record, signal));
-    if (start) {
-      const info = await this.machine.info(signal);
-      record = (await this.record.read()) ?? record;
-      if (info?.run !== undefined) {
-        record = { ...record, run: { id: info.run, startedAt: new Date().toISOString() } };
-        await this.record.write(record);
-      }
-      if (start.how === 'resume' && !known) await setGuestClock(connection, signal);
-    }
+    const connection = known ?? (await this.connect(before, signal));
+    const record = start || !before.run ? await this.#noteRun(before, start, connection, signal) : before;
+    if (start?.how === 'resume' && !known) await setGuestClock(connection, signal);
     const shells = this.#shellsOf(connection, record);
     // The hooks of a creation may change what a shell is given at its start.
     if (start?.how !== 'create') shells.prepare();
     const carried = await this.carry(settings, record, connection, progress, signal);
-    const problem = await this.#hooks.runDue(connection, record, start, progress, signal);
-    shells.prepare();
+    const { problem, rest } = await this.#hooks.run(connection, record, { progress, signal });
+    if (rest) void rest.then(() => shells.prepare());
+    else shells.prepare();
     return {
       connection,
       shell: (size, bound) => shells.open(size, bound),
@@ -262,7 +262,27 @@ export class VmGuest {
       workspaceFolder: record.workspaceFolder,
       carried,
       problem,
+      hooks: rest,
     };
+  }
+
+  /** Keeps which run and which boot this is. */
+  async #noteRun(
+    before: MachineRecord,
+    start: OpenResult['start'],
+    connection: Connection,
+    signal: AbortSignal,
+  ): Promise<MachineRecord> {
+    const [info, now] = await Promise.all([this.machine.info(signal), this.record.read()]);
+    if (info?.run === undefined) throw this.notRunning();
+    const known = now ?? before;
+    // One that wakes goes on where it was.
+    const slept = start?.how === 'resume' ? known.run?.boot : undefined;
+    const boot = slept ?? (await readBootId(connection, signal));
+    const startedAt = start && { startedAt: new Date().toISOString() };
+    const record: MachineRecord = { ...known, run: { id: info.run, boot, ...startedAt } };
+    await this.record.write(record);
+    return record;
   }
 
   #shellsOf(connection: Connection, { workspaceFolder }: MachineRecord): ShellReserve {
@@ -290,8 +310,8 @@ export class VmGuest {
 
   /** Removes the machine and what is recorded of it; the box stays. */
   async #remove(progress: Progress, signal: AbortSignal): Promise<void> {
+    await this.#hooks.end();
     this.disconnect();
-    this.#hooks.forget();
     await this.machine.destroy(progress, signal);
     await this.record.remove();
   }
@@ -349,12 +369,15 @@ export class VmGuest {
     this.sync.letGo();
   }
 
-  /** Sends the last changes while the machine still runs, for a bounded time; the rest goes next time. */
+  /** Ends the hooks that run on, and sends the last changes, for a bounded time; the rest goes next time. */
   async endSync(signal: AbortSignal): Promise<void> {
+    await this.#hooks.end();
     await this.sync.detach(withDeadline(signal, lastChangesMs));
   }
 
   dispose(): void {
+    // It never rejects, and what it ends is gone with the connection anyway.
+    void this.#hooks.end();
     this.disconnect();
     this.sync.dispose();
   }

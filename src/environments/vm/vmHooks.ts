@@ -1,86 +1,87 @@
 import { randomUUID } from 'node:crypto';
+import path from 'node:path';
 import type { SwitchyardError } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
 import type { Runner } from '../../base/process.ts';
-import type { Progress } from '../../base/progress.ts';
 import type { Connection } from '../../connections/connection.ts';
-import type { OpenResult } from '../environment.ts';
-import type { FileHookMarkers } from '../hooks/markers.ts';
+import type { OperationOptions } from '../environment.ts';
+import { EnvironmentHooks, type HookOutcome } from '../hooks/environmentHooks.ts';
+import { FileHookMarkers, WindowHookMarkers, type HookMarkers } from '../hooks/markers.ts';
 import { runInitializeCommand } from '../hooks/initialize.ts';
-import { hookPlan } from '../hooks/plan.ts';
-import { runDueHooks } from '../hooks/run.ts';
+import { hookPlan, type HookOccasion } from '../hooks/plan.ts';
+import { failedBefore } from '../hooks/run.ts';
 import type { MachineRecord } from './record.ts';
 
 /** The lifecycle hooks of one machine: which are due, and what became of them. */
 export class VmHooks {
-  readonly #folder: string;
+  readonly #projectFolder: string;
   readonly #runner: Runner;
-  readonly #markers: FileHookMarkers;
-  #problem: SwitchyardError | undefined;
+  readonly #markers: HookMarkers;
+  readonly #hooks: EnvironmentHooks;
   /** The connection that hooks were run for as an attachment, and the attachment's id. */
   #attachment: { readonly connection: Connection; readonly id: string } | undefined;
 
-  /** @param folder the project's, on the host */
-  constructor(folder: string, runner: Runner, markers: FileHookMarkers) {
-    this.#folder = folder;
-    this.#runner = runner;
-    this.#markers = markers;
-  }
-
-  /** Why a hook of the present run failed. */
-  get problem(): SwitchyardError | undefined {
-    return this.#problem;
-  }
-
-  /** The machine is gone, and its hooks' failures with it. */
-  forget(): void {
-    this.#problem = undefined;
+  constructor(parts: {
+    /** The project's, on the host. */
+    projectFolder: string;
+    /** Where it is kept what was run. */
+    folder: string;
+    runner: Runner;
+    log: Logger;
+    /** Told which hook runs on in the background, and undefined when none does any more. */
+    onActivity: (activity: string | undefined) => void;
+  }) {
+    const { folder, log, onActivity } = parts;
+    this.#projectFolder = parts.projectFolder;
+    this.#runner = parts.runner;
+    this.#markers = new WindowHookMarkers(new FileHookMarkers(path.join(folder, 'hooks.json'), log));
+    this.#hooks = new EnvironmentHooks({
+      lockFile: path.join(folder, 'hooks.lock'),
+      log,
+      onStep: onActivity,
+    });
   }
 
   /** `initializeCommand` runs on the host, before anything is made or started. */
-  async initialize(
-    merged: Readonly<Record<string, unknown>>,
-    progress: Progress,
-    signal: AbortSignal,
-  ): Promise<void> {
-    await runInitializeCommand(this.#runner, this.#folder, merged['initializeCommand'], { progress, signal });
+  async initialize(merged: Readonly<Record<string, unknown>>, options: OperationOptions): Promise<void> {
+    await runInitializeCommand(this.#runner, this.#projectFolder, merged['initializeCommand'], options);
   }
 
-  /** Runs in the machine what is due. @returns why one failed */
-  async runDue(
-    connection: Connection,
-    record: MachineRecord,
-    start: OpenResult['start'],
-    progress: Progress,
-    signal: AbortSignal,
-  ): Promise<SwitchyardError | undefined> {
-    this.#problem = await runDueHooks(
+  /** Runs in the machine what is due; what comes after `waitFor` runs on behind the open terminal. */
+  async run(connection: Connection, record: MachineRecord, options: OperationOptions): Promise<HookOutcome> {
+    // A terminal more is no new attachment: the same connection is the same one.
+    if (this.#attachment?.connection !== connection) this.#attachment = { connection, id: randomUUID() };
+    const { waitFor } = record.merged;
+    return this.#hooks.run(
       {
         connection,
         kind: 'vm',
         plan: hookPlan(record.merged),
         markers: this.#markers,
-        occasions: {
-          create: record.guestId,
-          // A resumed machine goes on where it was: nothing starts anew in it.
-          start: start?.how === 'resume' || !start ? await this.#lastStart(record) : randomUUID(),
-          attach: this.#attachmentOf(connection),
-        },
+        occasions: this.#occasions(record),
         cwd: record.workspaceFolder,
       },
-      progress,
-      signal,
+      typeof waitFor === 'string' ? waitFor : undefined,
+      options,
     );
-    return this.#problem;
   }
 
-  /** The start that the hooks of this run were run for. */
-  async #lastStart(record: MachineRecord): Promise<string> {
-    return (await this.#markers.read()).get('postStartCommand')?.occasion ?? record.guestId;
+  /** What a hook of this machine, this boot or this attachment left behind. */
+  async failed(record: MachineRecord): Promise<SwitchyardError | undefined> {
+    return failedBefore({ kind: 'vm', occasions: this.#occasions(record) }, await this.#markers.read());
   }
 
-  /** A terminal more is no new attachment: the same connection is the same one. */
-  #attachmentOf(connection: Connection): string {
-    if (this.#attachment?.connection !== connection) this.#attachment = { connection, id: randomUUID() };
-    return this.#attachment.id;
+  /** Ends what runs on in the background; it stays due. */
+  async end(): Promise<void> {
+    await this.#hooks.end();
+  }
+
+  #occasions(record: MachineRecord): Readonly<Record<HookOccasion, string>> {
+    return {
+      create: record.guestId,
+      // A machine that wakes goes on in the same boot: nothing starts anew in it.
+      start: record.run?.boot ?? record.guestId,
+      attach: this.#attachment?.id ?? '',
+    };
   }
 }
