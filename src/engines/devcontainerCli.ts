@@ -136,13 +136,15 @@ export function buildCommand(
 export function upCommand(
   programs: DevcontainerPrograms,
   target: DevcontainerTarget,
-  options: { readonly rebuild?: boolean; readonly skipHooks?: boolean } = {},
+  options: { readonly rebuild?: boolean; readonly skipHooks?: boolean; readonly isRoot?: boolean } = {},
 ): Command<UpResult> {
   return {
     ...call(programs, target, 'up', [
       '--include-merged-configuration',
       ...(options.rebuild ? ['--remove-existing-container'] : []),
       ...(options.skipHooks ? ['--skip-post-create'] : []),
+      // Nobody gets the UID of root, so a build that looks at it comes to nothing.
+      ...(options.isRoot ? ['--update-remote-user-uid-default', 'never'] : []),
     ]),
     // A hook may rightly take very long; a person can cancel it.
     timeoutMs: 24 * 60 * minute,
@@ -214,7 +216,12 @@ export class DevcontainerCli {
     target: DevcontainerTarget,
     options: CallOptions & { readonly rebuild?: boolean; readonly skipHooks?: boolean },
   ): Promise<UpOutcome> {
-    const answer = await this.#run(upCommand(this.#programs, target, options), target, options);
+    const isRoot = process.getuid?.() === 0;
+    const answer = await this.#run(
+      upCommand(this.#programs, target, { ...options, isRoot }),
+      target,
+      options,
+    );
     if (answer.ok) return { ok: true, result: answer.value };
     const { outcome, problem } = answer;
     if (outcome.containerId === undefined || problem.code !== 'hook.failed') throw problem;

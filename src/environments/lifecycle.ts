@@ -81,6 +81,11 @@ export class Lifecycle implements Disposable {
     this.#set(statusOf(state, { drifted: this.#status.drifted }));
   }
 
+  /** What began is over, and whoever did it tells right away what became of it: no second look is needed. */
+  over(): void {
+    this.#underWay = undefined;
+  }
+
   /** What runs on in the environment; undefined when nothing does any more. */
   setActivity(activity: string | undefined): void {
     this.#activity = activity;

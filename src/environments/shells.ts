@@ -52,6 +52,7 @@ export class ShellReserve implements Disposable {
   readonly #end = new AbortController();
   #held: Promise<RemoteProcess | undefined> | undefined;
   #refill: NodeJS.Timeout | undefined;
+  #busy: Promise<unknown> | undefined;
 
   /** @param cwd where the shells begin: an absolute path inside */
   constructor(connection: Connection, cwd: string, log: Logger) {
@@ -65,6 +66,16 @@ export class ShellReserve implements Disposable {
     if (!this.#end.signal.aborted) this.#held ??= this.#hold();
   }
 
+  /** Holds a shell ready when the guest has done what it is doing: that goes first. */
+  prepareAfter(busy: Promise<unknown>): void {
+    this.#busy = busy;
+    void busy.then(() => {
+      if (this.#busy !== busy) return;
+      this.#busy = undefined;
+      this.prepare();
+    });
+  }
+
   /**
    * The user's shell in a terminal. The signal bounds the start only; afterwards the caller owns it.
    * @throws SwitchyardError `environment.gone` where the environment no longer runs
@@ -73,7 +84,9 @@ export class ShellReserve implements Disposable {
     const held = this.#held;
     this.#held = undefined;
     clearTimeout(this.#refill);
-    this.#refill = setTimeout(() => this.prepare(), refillMs);
+    this.#refill = setTimeout(() => {
+      if (!this.#busy) this.prepare();
+    }, refillMs);
     this.#refill.unref();
     const ready = await this.#use(held, size, signal);
     if (ready) return ready;

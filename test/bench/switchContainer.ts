@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { silentProgress } from '../../src/base/progress.ts';
-import { makeProject, sample, type TestProject } from '../engines/support/containerProject.ts';
+import { makeProject, realProvider, sample, type TestProject } from '../engines/support/containerProject.ts';
 import { never } from '../engines/support/docker.ts';
 import { compare, type BenchOptions, type Row } from './harness.ts';
 import { prompt } from './prompt.ts';
@@ -15,7 +17,10 @@ const devcontainer = path.join(root, 'node_modules/@devcontainers/cli/devcontain
 /** From the command to a prompt in a terminal, with the hooks that are due run. */
 export async function containerRows(bench: BenchOptions): Promise<readonly Row[]> {
   // Each side has a project of its own, made from the same files.
-  const ours = await makeProject({ from: sample, name: 'ours' });
+  const cache = await mkdtemp(path.join(tmpdir(), 'switchyard-bench-'));
+  // As the extension has it.
+  const provider = realProvider({ env: { NODE_COMPILE_CACHE: cache } });
+  const ours = await makeProject({ from: sample, name: 'ours', provider });
   const peer = await makeProject({ from: sample, name: 'peer' });
   try {
     let end = (): Promise<void> => Promise.resolve();
@@ -84,6 +89,8 @@ export async function containerRows(bench: BenchOptions): Promise<readonly Row[]
     ];
   } finally {
     await ours.remove();
+    provider.dispose();
+    await rm(cache, { recursive: true, force: true });
     await peer.remove();
   }
 }

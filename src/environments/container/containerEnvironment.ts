@@ -181,7 +181,7 @@ export class ContainerEnvironment implements Environment {
 
   async details(signal: AbortSignal): Promise<EnvironmentDetails> {
     const settings = await this.#settings();
-    const container = await findContainer(this.#parts.engine, this.project, signal);
+    const container = await this.#look(signal);
     const record = container && (await this.#records.read(container.Id));
     const info = await this.#parts.engine.ask(
       l10n.t('Docker could not be asked about itself.'),
@@ -218,7 +218,12 @@ export class ContainerEnvironment implements Environment {
       if (opened.problem) await this.refresh(options.signal);
       return opened;
     }
-    return this.#lifecycle.locked(options, () => this.#bringUp(settings, options));
+    return this.#lifecycle.locked(options, async () => {
+      const opened = await this.#bringUp(settings, options);
+      this.#lifecycle.over();
+      if (this.#container) await this.#tell(this.#container);
+      return opened;
+    });
   }
 
   /** With the lock held: whatever there is becomes a running container that is entered. */
@@ -232,6 +237,7 @@ export class ContainerEnvironment implements Environment {
     const how = found.State.Status === 'running' ? undefined : found.State.Paused ? 'resume' : 'start';
     const start: Start | undefined = how && { how, warmCache: true };
     let record = await this.#records.read(found.Id);
+    let admitted = false;
     if (how) {
       this.#lifecycle.begin('starting');
       options.progress.step(l10n.t('Starting the container'));
@@ -246,7 +252,10 @@ export class ContainerEnvironment implements Environment {
         for (const id of await companionsOf(this.#parts.engine, found, options.signal)) {
           await this.#parts.control.start(id, options.signal);
         }
-        await this.#parts.control.start(found.Id, options.signal);
+        [admitted] = await Promise.all([
+          this.#session.admit(record, settings, options),
+          this.#parts.control.start(found.Id, options.signal),
+        ]);
       } else {
         // Another tool made it: the CLI knows what else a start needs.
         await this.#parts.creator.up(this.project, settings, options);
@@ -262,7 +271,7 @@ export class ContainerEnvironment implements Environment {
       );
       await this.#session.markDone(running, how === undefined ? ['create', 'start'] : ['create']);
     }
-    return this.#enter(running, record, settings, start, options);
+    return this.#enter(running, record, settings, start, { ...options, admitted });
   }
 
   async #create(
@@ -296,7 +305,7 @@ export class ContainerEnvironment implements Environment {
     record: ContainerRecord,
     settings: SwitchyardSettings,
     start: Start | undefined,
-    options: OperationOptions,
+    options: OperationOptions & { readonly admitted?: boolean },
   ): Promise<OpenResult> {
     const current = await this.#upToDate(container, record, settings, options);
     return this.#session.enter(container, current, settings, start, options);
@@ -370,18 +379,23 @@ export class ContainerEnvironment implements Environment {
 
   /** Asks the engine, and tells the status. */
   async #look(signal: AbortSignal): Promise<ContainerInspectInfo | undefined> {
-    const container = await findContainer(this.#parts.engine, this.project, signal);
+    const known = this.#container?.Id;
+    const container = await findContainer(this.#parts.engine, this.project, signal, known);
     this.#container = container;
     if (container?.State.Status !== 'running') this.#session.disconnect();
     if (!container) {
       this.#lifecycle.found('absent');
       return undefined;
     }
+    await this.#tell(container);
+    return container;
+  }
+
+  async #tell(container: ContainerInspectInfo): Promise<void> {
     this.#lifecycle.found(stateOf(container.State.Status), {
       startedAt: container.State.Running ? new Date(container.State.StartedAt) : undefined,
       problem: await this.#session.failedHook(container),
       drifted: await hasDrifted(this.project, await this.#records.read(container.Id)),
     });
-    return container;
   }
 }

@@ -12,16 +12,28 @@ export const configLabel = 'devcontainer.config_file';
 /**
  * The project's container; where several carry its labels, one that runs before one that does not, then
  * the newest. Undefined where there is none.
+ * @param known id of the one that it was the last time: while that runs it is the one
  * @throws SwitchyardError
  */
 export async function findContainer(
   engine: DockerEngine,
   project: Project,
   signal: AbortSignal,
+  known?: string,
 ): Promise<ContainerInspectInfo | undefined> {
   return engine.ask(
     l10n.t('The container of "{0}" could not be looked up.', project.name),
     async (docker, bound) => {
+      const inspect = async (id: string): Promise<ContainerInspectInfo | undefined> => {
+        try {
+          return await docker.getContainer(id).inspect({ abortSignal: bound });
+        } catch (error) {
+          if (statusOf(error) === 404) return undefined;
+          throw error;
+        }
+      };
+      const same = known === undefined ? undefined : await inspect(known);
+      if (same?.State.Status === 'running') return same;
       const listed = await docker.listContainers({
         all: true,
         filters: JSON.stringify({ label: labelsOf(project) }),
@@ -31,14 +43,8 @@ export async function findContainer(
         (one, other) =>
           Number(other.State === 'running') - Number(one.State === 'running') || other.Created - one.Created,
       );
-      if (!first) return undefined;
-      try {
-        return await docker.getContainer(first.Id).inspect({ abortSignal: bound });
-      } catch (error) {
-        // Removed between the two questions.
-        if (statusOf(error) === 404) return undefined;
-        throw error;
-      }
+      // It may have been removed between the two questions.
+      return first && inspect(first.Id);
     },
     { signal },
   );

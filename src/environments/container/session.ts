@@ -77,19 +77,44 @@ export class ContainerSession {
     return this.#sync;
   }
 
+  /**
+   * Lets the remote user write a mounted workspace where all that takes is known already, which is then done
+   * on the host while the container starts.
+   * @returns whether it is done
+   */
+  async admit(
+    record: ContainerRecord,
+    settings: SwitchyardSettings,
+    options: OperationOptions,
+  ): Promise<boolean> {
+    if (settings.container.workspace !== 'mount') return true;
+    if (!record.access) return false;
+    try {
+      await this.#grantAccess(record, options);
+      return true;
+    } catch (error) {
+      options.signal.throwIfAborted();
+      // What has to be done from inside is done when it runs.
+      this.#parts.log.debug(`The workspace's permissions while the container starts: ${String(error)}`);
+      return false;
+    }
+  }
+
   /** From a running container to one that is ready: workspace, connection, the hooks that are due. */
   async enter(
     container: ContainerInspectInfo,
     known: ContainerRecord,
     settings: SwitchyardSettings,
     start: OpenResult['start'],
-    options: OperationOptions,
+    options: OperationOptions & { readonly admitted?: boolean },
   ): Promise<OpenResult> {
-    const { signal } = options;
+    const { signal, admitted = false } = options;
     const isMounted = settings.container.workspace === 'mount';
     const isNew = start?.how === 'create';
     const [access, userEnv] = await Promise.all([
-      isMounted && start && start.how !== 'resume' ? this.#grantAccess(known, options) : known.access,
+      isMounted && start && start.how !== 'resume' && !admitted
+        ? this.#grantAccess(known, options)
+        : known.access,
       known.userEnv ?? this.#probe(known, signal),
       !isMounted && isNew ? this.#makeFolder(known, signal) : undefined,
     ]);
@@ -113,7 +138,7 @@ export class ContainerSession {
       record.merged.waitFor,
       options,
     );
-    if (rest) void rest.then(() => shells.prepare());
+    if (rest) shells.prepareAfter(rest);
     else shells.prepare();
     return {
       connection,

@@ -5,6 +5,7 @@ import { CommandFailed, type Command, type Runner } from '../../base/process.ts'
 import type { Progress } from '../../base/progress.ts';
 import { runInContainer } from '../../connections/dockerRun.ts';
 import { isProgram, type DockerEngine } from '../../engines/docker.ts';
+import { readContainerFile } from './files.ts';
 
 /** How long a very large workspace may take, in milliseconds. */
 const treeMs = 10 * 60_000;
@@ -20,9 +21,18 @@ export interface AccessRequest {
   readonly before: WorkspaceAccess | undefined;
 }
 
+/** Numbers of the remote user, as text, inside and (without a user namespace) outside. */
+export interface UserIds {
+  readonly uid: string;
+  readonly gid: string;
+}
+
 /** How the remote user was let into the workspace. */
 export type WorkspaceAccess =
-  { readonly how: 'own' } | { readonly how: 'acl' } | { readonly how: 'group'; readonly gid: string };
+  | { readonly how: 'own' }
+  /** Records of the first version name no ids. */
+  | { readonly how: 'acl'; readonly ids?: UserIds }
+  | { readonly how: 'group'; readonly gid: string };
 
 const own: WorkspaceAccess = { how: 'own' };
 
@@ -63,7 +73,7 @@ export async function grantAccess(
     await find(parts.runner, request.hostFolder, groupArgs(before.gid, isPrivate), log, signal);
     return before;
   }
-  const ids = await identify(parts.engine, request, signal);
+  const ids = (known ? before.ids : undefined) ?? (await identify(parts.engine, request, signal));
   if (!ids || ids.uid === '0' || ids.uid === String(host.uid)) return own;
   if (!known) progress.step(l10n.t('Letting {0} write the workspace', request.remoteUser));
   // What was made since with a mode of its own (0644) has a mask that keeps the list from counting.
@@ -71,14 +81,15 @@ export async function grantAccess(
   if (
     ((await isProgram('setfacl', process.env)) &&
       (await find(parts.runner, request.hostFolder, acl, log, signal))) ||
-    (ids.hasSetfacl && (await findInside(parts.engine, request, acl, log, signal)))
+    (await findInside(parts.engine, request, acl, log, signal))
   ) {
     if (!known) explain(progress, log, request, 'acl');
-    return { how: 'acl' };
+    return { how: 'acl', ids };
   }
-  await find(parts.runner, request.hostFolder, groupArgs(ids.gid, isPrivate), log, signal);
+  const { gid } = ids;
+  await find(parts.runner, request.hostFolder, groupArgs(gid, isPrivate), log, signal);
   explain(progress, log, request, 'group');
-  return { how: 'group', gid: ids.gid };
+  return { how: 'group', gid };
 }
 
 /** Where the remote user is not known in the container, programs will not run as that user either. */
@@ -86,11 +97,24 @@ async function identify(
   engine: DockerEngine,
   { containerId, remoteUser }: AccessRequest,
   signal: AbortSignal,
-): Promise<{ uid: string; gid: string; hasSetfacl: boolean } | undefined> {
-  const argv = ['/bin/sh', '-c', 'id -u; id -g; command -v setfacl || true'];
+): Promise<UserIds | undefined> {
+  const passwd = await readContainerFile(engine, containerId, '/etc/passwd', signal);
+  const listed = passwd === undefined ? undefined : idsOf(passwd, remoteUser);
+  if (listed) return listed;
+  // A user of another database, or a number.
+  const argv = ['/bin/sh', '-c', 'id -u; id -g'];
   const { code, stdout } = await runInContainer(engine, containerId, { argv, user: remoteUser }, signal);
-  const [uid, gid, setfacl] = stdout.toString().split('\n');
-  return code === 0 && uid && gid ? { uid, gid, hasSetfacl: Boolean(setfacl) } : undefined;
+  const [uid, gid] = stdout.toString().split('\n');
+  return code === 0 && uid && gid ? { uid, gid } : undefined;
+}
+
+/** What a user database in the format of passwd(5) says of a name. */
+export function idsOf(passwd: string, name: string): UserIds | undefined {
+  for (const line of passwd.split('\n')) {
+    const [user, , uid, gid] = line.split(':');
+    if (user === name && uid && gid) return { uid, gid };
+  }
+  return undefined;
 }
 
 async function findInside(

@@ -253,7 +253,7 @@ export class VmGuest {
     if (start?.how !== 'create') shells.prepare();
     const carried = await this.carry(settings, record, connection, progress, signal);
     const { problem, rest } = await this.#hooks.run(connection, record, { progress, signal });
-    if (rest) void rest.then(() => shells.prepare());
+    if (rest) shells.prepareAfter(rest);
     else shells.prepare();
     return {
       connection,

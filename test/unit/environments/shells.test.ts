@@ -88,6 +88,16 @@ describe('ShellReserve', () => {
     expect(await say(shell, 'echo here')).toBe('here\n');
   });
 
+  it('holds none while the guest is busy, also after one was opened', async () => {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    make().prepareAfter(promise);
+    await reserve.open(size, never);
+    await new Promise((later) => setTimeout(later, 300));
+    expect(started).toHaveLength(1);
+    resolve(undefined);
+    await expect.poll(() => started.length).toBe(2);
+  });
+
   it('ends the one that it holds', async () => {
     make().prepare();
     await expect.poll(() => started.length).toBe(1);
