@@ -17,7 +17,7 @@ import { canWriteUnderEditors } from './ui/dirtyEditors.ts';
 import { SshBook } from './ssh/config/sshBook.ts';
 import { Doors } from './ssh/doors.ts';
 import { WorkspaceSync } from './sync/workspaceSync.ts';
-import { readEngineSettings } from './ui/engineSettings.ts';
+import { readDotfiles, readEngineSettings } from './ui/engineSettings.ts';
 import { startUi, type Ui } from './ui/start.ts';
 
 /** Bound on the last edits' way to an environment when the window closes, in milliseconds; VS Code waits five seconds. */
@@ -84,6 +84,7 @@ export function activate(context: vscode.ExtensionContext): void {
     devcontainer,
     storage,
     syncFor: syncIn('vm'),
+    dotfiles: readDotfiles,
   });
   const container = new ContainerProvider({
     engine: docker,
@@ -92,6 +93,7 @@ export function activate(context: vscode.ExtensionContext): void {
     devcontainer,
     dockerProgram: engines.docker.program,
     syncFor: syncIn('container'),
+    dotfiles: readDotfiles,
   });
   const providers = new Map<GuestKind, EnvironmentProvider>([
     ['container', container],

@@ -60,11 +60,7 @@ function rows(): readonly Row[] {
       ],
       ...both(honoured),
     },
-    {
-      names: ['waitFor'],
-      container: honoured,
-      vm: ignored(l10n.t('In a virtual machine a terminal opens after all hooks.')),
-    },
+    { names: ['waitFor'], ...both(honoured) },
     { names: ['workspaceFolder'], ...both(honoured) },
     {
       names: ['workspaceMount'],

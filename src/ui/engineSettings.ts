@@ -1,6 +1,7 @@
 import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
 import type { Disposable } from '../base/disposable.ts';
+import type { Dotfiles } from '../environments/hooks/dotfiles.ts';
 
 /** Where the engines are, as the computer's (never a workspace's) settings say. */
 export interface EngineSettings {
@@ -29,4 +30,14 @@ export function offerReload(): Disposable {
     );
     if (chosen === reload) await vscode.commands.executeCommand('workbench.action.reloadWindow');
   });
+}
+
+/** The person's dotfiles, as the settings say now. */
+export function readDotfiles(): Dotfiles {
+  const settings = vscode.workspace.getConfiguration('switchyard.dotfiles');
+  return {
+    repository: settings.get<string>('repository', ''),
+    targetPath: settings.get<string>('targetPath', ''),
+    installCommand: settings.get<string>('installCommand', '').trim(),
+  };
 }

@@ -13,6 +13,7 @@ import type { DockerEngine } from '../../engines/docker.ts';
 import type { CarryReport, CarryRequest } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
 import type { OpenResult, OperationOptions } from '../environment.ts';
+import { withDotfiles, type Dotfiles } from '../hooks/dotfiles.ts';
 import { EnvironmentHooks } from '../hooks/environmentHooks.ts';
 import { FileHookMarkers, WindowHookMarkers, type HookMarkers } from '../hooks/markers.ts';
 import { hookNames, hookPlan, occasionOf, type HookOccasion } from '../hooks/plan.ts';
@@ -29,6 +30,8 @@ export interface SessionParts {
   readonly engine: DockerEngine;
   readonly runner: Runner;
   readonly log: Logger;
+  /** The person's dotfiles, as the settings say now. */
+  readonly dotfiles?: () => Dotfiles | undefined;
   /** Keeps a workspace that is not mounted the same on both sides. */
   readonly syncFor: (project: Project, rules: () => SwitchyardSettings['sync']) => LiveSync;
 }
@@ -130,7 +133,7 @@ export class ContainerSession {
       {
         connection,
         kind: 'container',
-        plan: hookPlan(record.merged as Readonly<Record<string, unknown>>),
+        plan: withDotfiles(hookPlan({ ...record.merged }), this.#parts.dotfiles?.()),
         markers: this.#markers,
         occasions: this.#occasions(container),
         cwd: record.workspaceFolder,

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import os from 'node:os';
 import * as l10n from '@vscode/l10n';
 import type { Runner } from '../../base/process.ts';
 import type { Project } from '../../config/project.ts';
@@ -12,7 +13,7 @@ import type { Box, BoxStore } from './image/boxStore.ts';
 import { buildProjectImage, configHash } from './projectImage.ts';
 import type { MachineRecord } from './record.ts';
 import { expectVagrant } from './requirements.ts';
-import { expectSupported } from './supported.ts';
+import { expectRoom, expectSupported } from './supported.ts';
 import type { VmHooks } from './vmHooks.ts';
 
 /** All that a new machine is made of. */
@@ -42,6 +43,7 @@ export async function prepareMachine(
   { progress, signal }: OperationOptions,
 ): Promise<Prepared> {
   expectSupported(settings);
+  expectRoom(settings, { cpus: os.cpus().length, memoryBytes: os.totalmem() }, project.configFile);
   // Not after minutes of building.
   await expectVagrant(parts.runner, signal);
   const acceleration = chooseAcceleration(settings.vm.acceleration, await probeVirtualisation());

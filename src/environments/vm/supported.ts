@@ -26,6 +26,37 @@ export function expectSupported(settings: SwitchyardSettings): void {
   });
 }
 
+const GiB = 2 ** 30;
+
+/**
+ * Before minutes of building: a machine that asks for more than there is would not start, or starve its host.
+ * @param host what this computer has
+ * @throws SwitchyardError `config.unsupported`
+ */
+export function expectRoom(
+  { vm }: Pick<SwitchyardSettings, 'vm'>,
+  host: { readonly cpus: number; readonly memoryBytes: number },
+  configFile: string | undefined,
+): void {
+  const gib = (bytes: number): string => (bytes / GiB).toFixed(1);
+  let why: string | undefined;
+  // The two of the default run on one as well.
+  if (vm.cpus > Math.max(host.cpus, 2)) {
+    why = l10n.t('It is to have {0} CPUs, and this computer has {1}.', vm.cpus, host.cpus);
+  } else if (vm.memoryBytes > host.memoryBytes) {
+    const [asked, there] = [gib(vm.memoryBytes), gib(host.memoryBytes)];
+    why = l10n.t('It is to have {0} GiB of memory, and this computer has {1} GiB.', asked, there);
+  }
+  if (why === undefined) return;
+  throw new SwitchyardError({
+    code: 'config.unsupported',
+    what: l10n.t('The virtual machine cannot be made as its configuration says.'),
+    why,
+    next: l10n.t('Ask for less under customizations.switchyard.vm, which goes before hostRequirements.'),
+    remedies: configFile === undefined ? [] : [{ do: 'openFile', file: configFile }],
+  });
+}
+
 /** A machine that was made with another storage: by another editor, whose work may be in it. */
 export function strange(domain: string): SwitchyardError {
   return new SwitchyardError({

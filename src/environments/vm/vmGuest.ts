@@ -16,6 +16,7 @@ import type { DockerEngine } from '../../engines/docker.ts';
 import type { CarryReport } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
 import type { EnvironmentAccess, EnvironmentState, OpenResult } from '../environment.ts';
+import type { Dotfiles } from '../hooks/dotfiles.ts';
 import { ShellReserve } from '../shells.ts';
 import { stateOf } from './domainState.ts';
 import { readBootId } from './bootId.ts';
@@ -37,6 +38,8 @@ export interface VmServices {
   readonly docker: DockerEngine;
   readonly devcontainer: DevcontainerCli;
   readonly boxes: BoxStore;
+  /** The person's dotfiles, as the settings say now. */
+  readonly dotfiles?: () => Dotfiles | undefined;
   /** Makes what keeps a project's workspace and its VM the same; `rules` are read at each beginning. */
   readonly syncFor: (project: Project, rules: () => SwitchyardSettings['sync']) => LiveSync;
   readonly timeouts: MachineTimeouts;

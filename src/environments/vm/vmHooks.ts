@@ -5,6 +5,7 @@ import type { Logger } from '../../base/log.ts';
 import type { Runner } from '../../base/process.ts';
 import type { Connection } from '../../connections/connection.ts';
 import type { OperationOptions } from '../environment.ts';
+import { withDotfiles, type Dotfiles } from '../hooks/dotfiles.ts';
 import { EnvironmentHooks, type HookOutcome } from '../hooks/environmentHooks.ts';
 import { FileHookMarkers, WindowHookMarkers, type HookMarkers } from '../hooks/markers.ts';
 import { runInitializeCommand } from '../hooks/initialize.ts';
@@ -16,6 +17,7 @@ import type { MachineRecord } from './record.ts';
 export class VmHooks {
   readonly #projectFolder: string;
   readonly #runner: Runner;
+  readonly #dotfiles: (() => Dotfiles | undefined) | undefined;
   readonly #markers: HookMarkers;
   readonly #hooks: EnvironmentHooks;
   /** The connection that hooks were run for as an attachment, and the attachment's id. */
@@ -28,12 +30,15 @@ export class VmHooks {
     folder: string;
     runner: Runner;
     log: Logger;
+    /** The person's, as the settings say now. */
+    dotfiles?: () => Dotfiles | undefined;
     /** Told which hook runs on in the background, and undefined when none does any more. */
     onActivity: (activity: string | undefined) => void;
   }) {
     const { folder, log, onActivity } = parts;
     this.#projectFolder = parts.projectFolder;
     this.#runner = parts.runner;
+    this.#dotfiles = parts.dotfiles;
     this.#markers = new WindowHookMarkers(new FileHookMarkers(path.join(folder, 'hooks.json'), log));
     this.#hooks = new EnvironmentHooks({
       lockFile: path.join(folder, 'hooks.lock'),
@@ -56,7 +61,7 @@ export class VmHooks {
       {
         connection,
         kind: 'vm',
-        plan: hookPlan(record.merged),
+        plan: withDotfiles(hookPlan(record.merged), this.#dotfiles?.()),
         markers: this.#markers,
         occasions: this.#occasions(record),
         cwd: record.workspaceFolder,

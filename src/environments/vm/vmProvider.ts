@@ -33,7 +33,7 @@ const listenAgainMs = 5_000;
 
 export interface VmProviderOptions extends Pick<
   VmServices,
-  'runner' | 'log' | 'docker' | 'devcontainer' | 'syncFor'
+  'runner' | 'log' | 'docker' | 'devcontainer' | 'syncFor' | 'dotfiles'
 > {
   /** The extension's storage, which also holds the projects' own folders. */
   readonly storage: string;

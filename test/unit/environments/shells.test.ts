@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { silentLogger } from '../../../src/base/log.ts';
 import type { Connection, ExecRequest, RemoteProcess } from '../../../src/connections/connection.ts';
 import { ShellReserve } from '../../../src/environments/shells.ts';
@@ -12,11 +12,14 @@ const never = new AbortController().signal;
 
 describe('ShellReserve', () => {
   let folder: string;
+  /** What was asked for, and what of it started. */
+  let asked: ExecRequest[];
   let started: { request: ExecRequest; process: RemoteProcess }[];
   let reserve: ShellReserve;
 
   beforeEach(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'switchyard-shells-'));
+    asked = [];
     started = [];
   });
   afterEach(async () => {
@@ -32,6 +35,7 @@ describe('ShellReserve', () => {
     const connection: Connection = {
       ...local,
       exec: async (request, signal) => {
+        asked.push(request);
         const held = request.argv.includes(folder);
         const process = await local.exec(held && instead ? { ...request, argv: instead } : request, signal);
         started.push({ request, process });
@@ -90,10 +94,12 @@ describe('ShellReserve', () => {
 
   it('holds none while the guest is busy, also after one was opened', async () => {
     const { promise, resolve } = Promise.withResolvers<undefined>();
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
     make().prepareAfter(promise);
     await reserve.open(size, never);
-    await new Promise((later) => setTimeout(later, 300));
-    expect(started).toHaveLength(1);
+    vi.advanceTimersByTime(10_000);
+    vi.useRealTimers();
+    expect(asked).toHaveLength(1);
     resolve(undefined);
     await expect.poll(() => started.length).toBe(2);
   });
