@@ -98,7 +98,7 @@ export class ShellReserve implements Disposable {
     clearTimeout(this.#refill);
     const held = this.#held;
     this.#held = undefined;
-    void held?.then((shell) => shell?.dispose());
+    void held?.then((shell) => shell && letGo(shell));
   }
 
   /** Never rejects: without one that is held, a shell takes longer and that is all. */
@@ -146,6 +146,15 @@ export class ShellReserve implements Disposable {
       throw error;
     }
   }
+}
+
+/**
+ * Ends one that is held. The end of its input, as a terminal has it (Ctrl+D), is on its way at once and ends
+ * it also where this process does not live to do more.
+ */
+function letGo(shell: RemoteProcess): void {
+  shell.stdin.write('\u0004');
+  shell.dispose();
 }
 
 /** Reads until the program says how it goes on; what comes after is left to be read. Undefined at its end. */
