@@ -14,6 +14,7 @@ import {
   writeConfig,
   type TestProject,
 } from './support/containerProject.ts';
+import { run } from '../../src/connections/run.ts';
 import { never, realEngine } from './support/docker.ts';
 
 const made: TestProject[] = [];
@@ -329,7 +330,8 @@ describe('names', () => {
         name,
         config: { ...plain, postCreateCommand: 'pwd > where.txt' },
       });
-      const { connection, workspaceFolder } = await environment.open(quietly());
+      const { connection, workspaceFolder, hooks } = await environment.open(quietly());
+      expect(await hooks).toBeUndefined();
       expect(path.posix.basename(workspaceFolder)).toBe(name);
       expect(await shell(connection, 'pwd; cat where.txt')).toBe(`${workspaceFolder}\n${workspaceFolder}`);
       expect(await readFile(path.join(project.folder, 'where.txt'), 'utf8')).toBe(`${workspaceFolder}\n`);
@@ -348,11 +350,43 @@ describe('names', () => {
   });
 });
 
+describe('a terminal', () => {
+  const dockerfile = 'FROM debian:bookworm\nRUN useradd -m -s /bin/bash dev\n';
+  const config = { build: { dockerfile: 'Dockerfile' }, remoteUser: 'dev' };
+
+  it('has the shell that was held, with what its user has and set up by then', async () => {
+    const { environment } = await make({ dockerfile, config });
+    const { connection, shell: open, workspaceFolder } = await environment.open(quietly());
+    const line = async (text: string): Promise<string> => {
+      const terminal = await open({ columns: 101, rows: 31 }, never);
+      let seen = '';
+      terminal.stdout.on('data', (chunk: Buffer) => (seen += chunk.toString()));
+      terminal.stdin.write(`${text}; exit\n`);
+      await terminal.exit;
+      return seen;
+    };
+    expect(await line('echo "<$(id -un) $(pwd) $TERM>"')).toContain(
+      `<dev ${workspaceFolder} xterm-256color>`,
+    );
+    // The next one is held by now, or will be in a moment.
+    await shell(connection, "echo 'NEW=fresh' >> ~/.bashrc");
+    const { code } = await run(
+      connection,
+      { argv: ['/sbin/usermod', '-aG', 'games', 'dev'], user: 'root' },
+      never,
+    );
+    expect(code).toBe(0);
+    const seen = await line('echo "<$NEW $(id -Gn) $(stty size)>"');
+    expect(seen).toContain('<fresh dev games 31 101>');
+  });
+});
+
 describe('two windows on one project', () => {
   it('make one container between them, and run its hooks once', async () => {
     const one = await make({ config: { ...plain, postCreateCommand: 'echo once >> hooks.log' } });
     const other = one.provider.forProject(one.project);
     const [first, second] = await Promise.all([one.environment.open(quietly()), other.open(quietly())]);
+    await Promise.all([first.hooks, second.hooks]);
     expect(await shell(first.connection, 'hostname')).toBe(await shell(second.connection, 'hostname'));
     expect(await shell(first.connection, 'cat hooks.log')).toBe('once');
     other.dispose();
@@ -406,7 +440,9 @@ describe('what happens behind our back', () => {
     const { environment, project, inspect } = await make({
       config: { ...plain, remoteEnv: { X: '1' }, postCreateCommand: 'echo ran >> ran' },
     });
-    await environment.open(quietly());
+    await (
+      await environment.open(quietly())
+    ).hooks;
     const before = (await inspect())?.Id;
     await writeFile(path.join(project.storage, 'container.json'), '{}');
     await writeFile(path.join(project.storage, 'container-hooks.json'), '{}');
