@@ -1,14 +1,32 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
 import { bounds } from './pages/until.ts';
 import { Session } from './session.ts';
 
-/** A person starts a server inside and looks at it in the browser. */
-describe('ports of a container', () => {
+/** Prints a problem with the path as the container calls it. */
+const tasks = [
+  {
+    type: 'switchyard',
+    label: 'check',
+    command: 'echo "$PWD/server.pl:3: boom for $(id -un)"',
+    problemMatcher: {
+      owner: 'check',
+      fileLocation: 'absolute',
+      pattern: { regexp: '^(/.*):(\\d+): (.*)$', file: 1, line: 2, message: 3 },
+    },
+  },
+];
+
+/** A person starts a server inside and looks at it in the browser, and runs a task. */
+describe('ports and tasks of a container', () => {
   let session: Session;
   let broken = false;
 
   beforeAll(async () => {
     session = await Session.begin('ports');
+    await mkdir(join(session.project, '.vscode'));
+    await writeFile(join(session.project, '.vscode/tasks.json'), JSON.stringify({ version: '2.0.0', tasks }));
     await session.workbench.show('Switchyard');
     await session.workbench.command('Switchyard: Open in Container');
     await session.workbench.statusBar.waitFor(/^Container$/, bounds.create);
@@ -44,5 +62,19 @@ describe('ports of a container', () => {
       `host name ${await workbench.terminal.run('hostname')}`.replace(/ (?=\S+$)/, '  '),
     );
     await page.close();
+  });
+
+  test("a task runs inside, and its problems are in the host's file", async () => {
+    const { workbench } = session;
+    await workbench.page.keyboard.press('F1');
+    await workbench.quickPick.pick('>Tasks: Run Task', 'Tasks: Run Task');
+    await workbench.quickPick.choose('check');
+    // The task's terminal shows itself when it starts, and would hide the problems.
+    await workbench.terminal.waitFor(/\/server\.pl:3: boom for dev$/m, bounds.start);
+    await workbench.command('Problems: Focus on Problems View');
+    const problems = workbench.page.locator('.markers-panel .monaco-list-row');
+    await problems.filter({ hasText: 'boom for dev' }).waitFor({ timeout: bounds.click });
+    await problems.filter({ hasText: 'server.pl' }).first().waitFor({ timeout: bounds.click });
+    await session.picture('task');
   });
 });
