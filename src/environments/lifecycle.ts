@@ -116,7 +116,8 @@ export class Lifecycle implements Disposable {
         }
       }, signal);
     } catch (error) {
-      throw toSwitchyardError(error, what);
+      // What was being done may call its end by another name: it was cancelled.
+      throw toSwitchyardError(signal.aborted ? signal.reason : error, what);
     }
   }
 

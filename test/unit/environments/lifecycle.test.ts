@@ -66,6 +66,15 @@ describe('Lifecycle', () => {
     expect(lifecycle.status.state).toBe('stopped');
   });
 
+  it('says that it was cancelled, whatever the work calls its end', async () => {
+    const cancel = new AbortController();
+    const cancelled = lifecycle.operate('It was to start.', { ...options, signal: cancel.signal }, () => {
+      cancel.abort();
+      return Promise.reject(new Error('the build ended early'));
+    });
+    await expect(cancelled).rejects.toMatchObject({ code: 'cancelled', what: 'It was to start.' });
+  });
+
   it('asks nothing where an operation changed nothing', async () => {
     await lifecycle.operate('It failed.', options, () => Promise.resolve());
     expect(looks).toBe(0);
