@@ -35,12 +35,15 @@ export class ExecaRunner implements Runner, Disposable {
     if (this.#disposed) throw new Error(`${command.program} was asked for after the end.`);
     const started = performance.now();
     const describe = [command.program, ...command.args].join(' ');
+    const [program, ...args] = command.tied && process.platform !== 'win32' ? tied(command) : words(command);
     // A group of its own, so that ending the program ends what it started too.
-    const child = execa(command.program, command.args, {
+    const child = execa(program, args, {
       detached: process.platform !== 'win32',
       env: { ...this.#env, ...command.env },
       ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
-      ...(command.input === undefined ? { stdin: 'ignore' as const } : { input: command.input }),
+      ...(command.input === undefined
+        ? { stdin: command.tied ? ('pipe' as const) : ('ignore' as const) }
+        : { input: command.input }),
       stripFinalNewline: false,
       maxBuffer: 256 * 1024 * 1024,
     });
@@ -91,6 +94,27 @@ export class ExecaRunner implements Runner, Disposable {
       this.#log.debug(`${describe} (${Math.round(performance.now() - started)} ms)`);
     }
   }
+}
+
+type Call = Pick<Command<unknown>, 'program' | 'args'>;
+
+function words({ program, args }: Call): [string, ...string[]] {
+  return [program, ...args];
+}
+
+/**
+ * A shell that ends the program when its own standard input ends, which it does when this process is gone,
+ * killed or not. A group alone outlives whoever made it.
+ */
+function tied(call: Call): [string, ...string[]] {
+  const script = `exec 3<&0
+"$@" < /dev/null 3<&- & program=$!
+(while read -r _; do :; done; kill "$program") <&3 > /dev/null 2>&1 & guard=$!
+exec 3<&-
+wait "$program"; code=$?
+kill "$guard" 2> /dev/null
+exit "$code"`;
+  return ['/bin/sh', '-c', script, 'sh', ...words(call)];
 }
 
 async function forEachLine(lines: AsyncIterable<unknown>, visit: (line: string) => void): Promise<void> {

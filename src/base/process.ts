@@ -17,6 +17,8 @@ export interface Command<T> {
    * where the next one finds it, and ended.
    */
   readonly recorded?: boolean;
+  /** Whether it goes on until somebody ends it: it then ends with this process, however this one ends. */
+  readonly tied?: boolean;
   /** Reads what the program printed on standard output. Throws where it is not what was expected. */
   parse(stdout: string): T;
 }

@@ -125,7 +125,10 @@ export const virshCommands = {
   networkAutostart: (network: string): Command<void> =>
     virsh(['net-autostart', '--network', network], short, nothing),
   /** Never ends by itself; its lines are events (`parseEvent`). */
-  events: (): Command<void> => virsh(['event', '--all', '--loop', '--timestamp'], 2 ** 31 - 1, nothing),
+  events: (): Command<void> => ({
+    ...virsh(['event', '--all', '--loop', '--timestamp'], 2 ** 31 - 1, nothing),
+    tied: true,
+  }),
 };
 
 /** Reads `virsh dominfo`. */
