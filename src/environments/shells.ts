@@ -32,12 +32,21 @@ const shellArgv = ['/bin/sh', '-c', `${findShell}; exec "$s"`];
  * and would not give it now (the groups of its user), makes it stale.
  */
 const gateScript = `${findShell}
+user=$(id -un)
+fresh() {
+  while read -r name line; do
+    case $name in Gid:|Groups:) set -- "$@" $line ;; esac
+  done < /proc/self/status
+  while IFS=: read -r name _ gid members; do
+    case ",$members," in *",$user,"*) case " $* " in *" $gid "*) ;; *) return 1 ;; esac ;; esac
+  done < /etc/group
+} 2>/dev/null
 groups() { all=; while IFS= read -r line; do all="$all$line;"; done 2>/dev/null < /etc/group; }
 groups; before=$all
 printf '\\006'
 IFS= read -r line || exit 0
 groups
-[ "$all" = "$before" ] && cd -- "$1" || { printf '\\025'; exit 0; }
+[ "$all" = "$before" ] && fresh && cd -- "$1" || { printf '\\025'; exit 0; }
 printf '\\006'
 exec "$s"`;
 
