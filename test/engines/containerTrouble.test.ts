@@ -177,11 +177,13 @@ describe('the engine', () => {
     await close();
   });
 
-  it('over SSH is refused with a next step', async () => {
-    const error = await failureOf(
-      engineAt('ssh://me@build').ask('No list.', (docker) => docker.info(), { signal: never }),
-    );
-    expect(error).toMatchObject({ code: 'config.unsupported' });
+  it('over SSH that nobody answers is told by what ssh said', async () => {
+    // Port 1 of this computer: nothing listens there.
+    const engine = engineAt('ssh://me@127.0.0.1:1');
+    const error = await failureOf(engine.ask('No list.', (docker) => docker.info(), { signal: never }));
+    expect(error).toMatchObject({ code: 'docker.notRunning' });
+    expect(error.why).toMatch(/127\.0\.0\.1.*Connection refused/);
+    engine.dispose();
   });
 
   it('tells what Check Requirements shows', async () => {
