@@ -136,15 +136,13 @@ export function buildCommand(
 export function upCommand(
   programs: DevcontainerPrograms,
   target: DevcontainerTarget,
-  options: { readonly rebuild?: boolean; readonly skipHooks?: boolean; readonly isRoot?: boolean } = {},
+  options: { readonly rebuild?: boolean; readonly skipHooks?: boolean } = {},
 ): Command<UpResult> {
   return {
     ...call(programs, target, 'up', [
       '--include-merged-configuration',
       ...(options.rebuild ? ['--remove-existing-container'] : []),
       ...(options.skipHooks ? ['--skip-post-create'] : []),
-      // Nobody gets the UID of root, so a build that looks at it comes to nothing.
-      ...(options.isRoot ? ['--update-remote-user-uid-default', 'never'] : []),
     ]),
     // A hook may rightly take very long; a person can cancel it.
     timeoutMs: 24 * 60 * minute,
@@ -216,12 +214,7 @@ export class DevcontainerCli {
     target: DevcontainerTarget,
     options: CallOptions & { readonly rebuild?: boolean; readonly skipHooks?: boolean },
   ): Promise<UpOutcome> {
-    const isRoot = process.getuid?.() === 0;
-    const answer = await this.#run(
-      upCommand(this.#programs, target, { ...options, isRoot }),
-      target,
-      options,
-    );
+    const answer = await this.#run(upCommand(this.#programs, target, options), target, options);
     if (answer.ok) return { ok: true, result: answer.value };
     const { outcome, problem } = answer;
     if (outcome.containerId === undefined || problem.code !== 'hook.failed') throw problem;
