@@ -35,8 +35,8 @@ export const suites: readonly Suite[] = [
   { name: 'types', args: ['tsc', '--noEmit'], needsMachine: false, minutes: 5 },
   { name: 'lint', args: ['npm', 'run', '--silent', 'lint'], needsMachine: false, minutes: 10 },
   vitest('unit', 10, false),
-  vitest('engines', 40, true),
-  vitest('doors', 10, true),
+  vitest('engines', 60, true),
+  vitest('doors', 15, true),
   {
     name: 'in-host',
     args: ['node', 'test/vscode/browser.ts', '--report', reportFile('in-host')],
