@@ -1,4 +1,3 @@
-import { execa, ExecaError } from 'execa';
 import { CommandFailed, type Command, type RunOptions, type Runner } from './process.ts';
 import type { Disposable } from './disposable.ts';
 import type { Logger } from './log.ts';
@@ -31,6 +30,8 @@ export class ExecaRunner implements Runner, Disposable {
   }
 
   async run<T>(command: Command<T>, options: RunOptions = {}): Promise<T> {
+    // Read when the first program runs: a window that opens does not wait for it.
+    const { execa, ExecaError } = await import('execa');
     options.signal?.throwIfAborted();
     if (this.#disposed) throw new Error(`${command.program} was asked for after the end.`);
     const started = performance.now();
@@ -64,8 +65,14 @@ export class ExecaRunner implements Runner, Disposable {
     const lines: Promise<void>[] = [];
     if (options.onLine) {
       const onLine = options.onLine;
-      lines.push(forEachLine(child.iterable({ from: 'stdout' }), (line) => onLine(line, 'stdout')));
-      lines.push(forEachLine(child.iterable({ from: 'stderr' }), (line) => onLine(line, 'stderr')));
+      // The lines of a program that failed end with its failure, which is reported below.
+      const isOwnFailure = (error: unknown): boolean => error instanceof ExecaError;
+      lines.push(
+        forEachLine(child.iterable({ from: 'stdout' }), (line) => onLine(line, 'stdout'), isOwnFailure),
+      );
+      lines.push(
+        forEachLine(child.iterable({ from: 'stderr' }), (line) => onLine(line, 'stderr'), isOwnFailure),
+      );
     }
     try {
       const result = await child;
@@ -117,12 +124,15 @@ exit "$code"`;
   return ['/bin/sh', '-c', script, 'sh', ...words(call)];
 }
 
-async function forEachLine(lines: AsyncIterable<unknown>, visit: (line: string) => void): Promise<void> {
+async function forEachLine(
+  lines: AsyncIterable<unknown>,
+  visit: (line: string) => void,
+  isExpected: (error: unknown) => boolean,
+): Promise<void> {
   try {
     for await (const line of lines) visit(String(line));
   } catch (error) {
-    // The iterable rejects with the program's own failure, which run() reports.
-    if (!(error instanceof ExecaError)) throw error;
+    if (!isExpected(error)) throw error;
   }
 }
 

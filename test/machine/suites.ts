@@ -42,7 +42,7 @@ export const suites: readonly Suite[] = [
     args: ['node', 'test/vscode/browser.ts', '--report', reportFile('in-host')],
     read: readMocha,
     needsMachine: true,
-    minutes: 10,
+    minutes: 15,
   },
   vitest('e2e', 25, true),
 ];

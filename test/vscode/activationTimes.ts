@@ -1,10 +1,21 @@
 import * as vscode from 'vscode';
+import type { Activations, ActivationTime } from './activations.ts';
 
-/** What VS Code's extension host measured of one activation, in milliseconds. */
-export interface ActivationTime {
-  readonly loadMs: number;
-  readonly callMs: number;
-  readonly resolveMs: number;
+/**
+ * Waits until Switchyard and the built-in git extension are active in this window.
+ * @returns what VS Code measured of both
+ */
+export async function measureActivations(): Promise<Activations> {
+  const ids = ['switchyard.switchyard', 'vscode.git'] as const;
+  for (const id of ids) {
+    const extension = vscode.extensions.getExtension(id);
+    if (!extension) throw new Error(`${id} is not there.`);
+    await extension.activate();
+  }
+  const times = await activationTimes();
+  const [ours, git] = ids.map((id) => times.get(id));
+  if (!ours || !git) throw new Error(`VS Code measured ${[...times.keys()].join(', ')} only.`);
+  return { ours, git };
 }
 
 /**
@@ -12,7 +23,7 @@ export interface ActivationTime {
  * Markdown table with the columns Extension, Eager, Load Code, Call Activate, Finish Activate, Event, By.
  * No API tells them. The document is filled a moment after it opens, so this waits until it holds the table.
  */
-export async function activationTimes(): Promise<ReadonlyMap<string, ActivationTime>> {
+async function activationTimes(): Promise<ReadonlyMap<string, ActivationTime>> {
   await vscode.commands.executeCommand('perfview.show');
   const text = await documentWith(/## Extension Activation Stats/);
   await vscode.commands.executeCommand('workbench.action.closeActiveEditor');

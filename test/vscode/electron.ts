@@ -7,8 +7,10 @@ import { parseArgs } from 'node:util';
 import { cacheFolder } from '../machine/cache.ts';
 import { root } from '../machine/dependencies.mjs';
 import { findProgram } from '../machine/programs.ts';
+import { activationWindows } from './activations.ts';
 import { bundleSuite } from './bundle.ts';
 import { tellReport } from './tell.ts';
+import { variables } from './variables.ts';
 import { makeWorkspace } from './workspace.ts';
 
 const { values } = parseArgs({ options: { report: { type: 'string' } } });
@@ -23,20 +25,24 @@ async function main(): Promise<number> {
   const workspace = await makeWorkspace(root);
   const executable = process.env['VSCODE_EXECUTABLE'];
   try {
-    const code = await runTests({
-      ...(executable
-        ? { vscodeExecutablePath: executable }
-        : { cachePath: join(cacheFolder(), 'vscode-test') }),
-      extensionDevelopmentPath: root,
-      extensionTestsPath: await bundleSuite(root),
-      extensionTestsEnv: { SWITCHYARD_TEST_REPORT: report },
-      launchArgs: [
-        workspace.project,
-        ...['--user-data-dir', workspace.userData, '--extensions-dir', workspace.extensions],
-        ...['--disable-workspace-trust', '--skip-welcome', '--disable-gpu'],
-        ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
-      ],
-    });
+    const { measure, suite } = await bundleSuite(root);
+    const runEntry = (extensionTestsPath: string): Promise<number> =>
+      runTests({
+        ...(executable
+          ? { vscodeExecutablePath: executable }
+          : { cachePath: join(cacheFolder(), 'vscode-test') }),
+        extensionDevelopmentPath: root,
+        extensionTestsPath,
+        extensionTestsEnv: { [variables.report]: report, [variables.activations]: workspace.activations },
+        launchArgs: [
+          workspace.project,
+          ...['--user-data-dir', workspace.userData, '--extensions-dir', workspace.extensions],
+          ...['--disable-workspace-trust', '--skip-welcome', '--disable-gpu'],
+          ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+        ],
+      });
+    for (let window = 1; window < activationWindows; window++) await runEntry(measure);
+    const code = await runEntry(suite);
     await tellReport(report);
     return code;
   } finally {

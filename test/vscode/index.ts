@@ -1,9 +1,7 @@
 import Mocha from 'mocha';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-
-/** The variable that names the file for mocha's `json` report. */
-const reportVariable = 'SWITCHYARD_TEST_REPORT';
+import { variables } from './variables.ts';
 
 /**
  * What VS Code's extension host calls, under both runners.
@@ -13,7 +11,7 @@ export async function run(): Promise<void> {
   const mocha = new Mocha({
     timeout: 60_000,
     reporter: 'json',
-    reporterOptions: { output: process.env[reportVariable] },
+    reporterOptions: { output: process.env[variables.report] },
   });
   for (const name of readdirSync(__dirname)) {
     if (name.endsWith('.test.cjs')) mocha.addFile(join(__dirname, name));

@@ -10,6 +10,8 @@ export interface Workspace {
   readonly extensions: string;
   /** For the sockets that VS Code makes and does not take away. */
   readonly temporary: string;
+  /** File with one line for each window that measured its activation. */
+  readonly activations: string;
   remove(): Promise<void>;
 }
 
@@ -28,6 +30,7 @@ export async function makeWorkspace(root: string): Promise<Workspace> {
     userData,
     extensions,
     temporary,
+    activations: join(folder, 'activations'),
     // VS Code may still write its last lines while it ends.
     remove: () => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }),
   };

@@ -1,6 +1,5 @@
 import { buffer } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
-import { extract, pack } from 'tar-stream';
 
 /** A file for a tar archive; owned by root. */
 export interface TarFile {
@@ -12,6 +11,7 @@ export interface TarFile {
 
 /** A small archive, whole in memory. */
 export async function packFiles(files: readonly TarFile[]): Promise<Buffer> {
+  const { pack } = await import('tar-stream');
   const archive = pack();
   for (const file of files) {
     archive.entry({ name: file.path, mode: file.mode, uid: 0, gid: 0, mtime: new Date(0) }, file.content);
@@ -20,11 +20,11 @@ export async function packFiles(files: readonly TarFile[]): Promise<Buffer> {
   return buffer(archive);
 }
 
-/** The first regular file of an archive, as text; undefined where it holds none (a link, a folder). */
+/** The first regular file of a small archive, as text; undefined where it holds none (a link, a folder). */
 export async function firstFile(archive: Readable): Promise<string | undefined> {
+  const [whole, { extract }] = await Promise.all([buffer(archive), import('tar-stream')]);
   const reader = extract();
-  archive.pipe(reader);
-  archive.on('error', (error) => reader.destroy(error));
+  reader.end(whole);
   let found: string | undefined;
   for await (const entry of reader) {
     if (entry.header.type === 'file' && found === undefined) {
