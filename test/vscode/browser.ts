@@ -74,6 +74,7 @@ function startServer(editor: Editor, workspace: Workspace): ChildProcess {
     {
       env: {
         ...process.env,
+        ...workspace.env,
         TMPDIR: workspace.temporary,
         [variables.report]: report,
         [variables.activations]: workspace.activations,

@@ -33,7 +33,11 @@ async function main(): Promise<number> {
           : { cachePath: join(cacheFolder(), 'vscode-test') }),
         extensionDevelopmentPath: root,
         extensionTestsPath,
-        extensionTestsEnv: { [variables.report]: report, [variables.activations]: workspace.activations },
+        extensionTestsEnv: {
+          ...workspace.env,
+          [variables.report]: report,
+          [variables.activations]: workspace.activations,
+        },
         launchArgs: [
           workspace.project,
           ...['--user-data-dir', workspace.userData, '--extensions-dir', workspace.extensions],

@@ -1,4 +1,4 @@
-import type { EnvironmentAccess } from '../environments/environment.ts';
+import type { EnvironmentAccess } from '../../environments/environment.ts';
 
 /** An extension that opens windows elsewhere. */
 export interface RemoteExtension {

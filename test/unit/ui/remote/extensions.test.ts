@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { EnvironmentAccess } from '../../../src/environments/environment.ts';
+import type { EnvironmentAccess } from '../../../../src/environments/environment.ts';
 import {
   fittingExtensions,
   installableExtension,
   remoteAddress,
   remoteExtensions,
-} from '../../../src/ui/remoteWindow.ts';
+} from '../../../../src/ui/remote/extensions.ts';
 
 const container: EnvironmentAccess = {
   by: 'engine',

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'mocha';
+import * as vscode from 'vscode';
+import { removeContainers, removeImages } from '../../e2e/cleanUp.ts';
+import { OpenedWindows } from '../openedWindows.ts';
+
+/** Bound on making the sample's container, in milliseconds. */
+const createMs = 300_000;
+
+describe('Open Window in Environment', () => {
+  let windows: OpenedWindows;
+  let folder: string;
+  let container: { readonly name: string };
+
+  before(async function () {
+    this.timeout(createMs);
+    const [first] = vscode.workspace.workspaceFolders ?? [];
+    assert.ok(first, 'the window has no folder');
+    folder = first.uri.fsPath;
+    await vscode.commands.executeCommand('switchyard.openInContainer');
+    const name = execFileSync('docker', [
+      'ps',
+      ...['--filter', `label=devcontainer.local_folder=${folder}`, '--format', '{{.Names}}'],
+    ]);
+    container = { name: name.toString().trim() };
+    assert.match(container.name, /^\S+$/, 'the container does not run');
+    windows = new OpenedWindows();
+  });
+  after(async function () {
+    this.timeout(createMs);
+    windows.dispose();
+    await removeContainers(folder);
+    await removeImages(folder);
+  });
+
+  const open = async (extension: string, window: 'this' | 'new'): Promise<unknown> => {
+    await vscode.commands.executeCommand('switchyard.openWindow', { kind: 'container', extension, window });
+    return windows.take();
+  };
+
+  for (const id of [
+    'ms-vscode-remote.remote-ssh',
+    'jeanp413.open-remote-ssh',
+    'anysphere.remote-ssh',
+    'codeium.windsurf-remote-openssh',
+  ]) {
+    it(`gives ${id} the alias and the folder inside`, async () => {
+      const address = 'vscode-remote://ssh-remote+switchyard-sample-container/workspaces/sample';
+      assert.deepEqual(await open(id, 'new'), [{ folder: address, which: 'new' }]);
+      assert.deepEqual(await open(id, 'this'), [{ folder: address, which: 'this' }]);
+    });
+  }
+
+  it('makes the alias a host of ssh, which gets to the folder', async () => {
+    await open('ms-vscode-remote.remote-ssh', 'new');
+    const config = join(homedir(), '.ssh', 'switchyard', 'config');
+    const alias = 'switchyard-sample-container';
+    const inside = execFileSync('ssh', ['-F', config, alias, 'ls /workspaces/sample'], { input: '' });
+    assert.match(inside.toString(), /^server\.pl$/m);
+  });
+
+  for (const id of ['ms-vscode-remote.remote-containers', 'anysphere.remote-containers']) {
+    it(`gives ${id} the container in hexadecimal digits and the folder inside`, async () => {
+      const [opened] = (await open(id, 'new')) as { folder: string; which: string }[];
+      const parts = /^vscode-remote:\/\/attached-container\+([0-9a-f]+)(\/.*)$/.exec(opened?.folder ?? '');
+      assert.ok(parts, opened?.folder);
+      const told = JSON.parse(Buffer.from(parts[1] ?? '', 'hex').toString()) as unknown;
+      assert.deepEqual(told, { containerName: `/${container.name}` });
+      assert.equal(parts[2], '/workspaces/sample');
+      assert.equal(opened?.which, 'new');
+    });
+  }
+});
