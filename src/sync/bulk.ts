@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Logger } from '../base/log.ts';
 import { isExecutable, sizeOf, typeOf, type Entry } from './entry.ts';
@@ -26,6 +25,8 @@ export const bulkCount = 300;
 const streamCount = 5_000;
 const streamBytes = 256 * 1024 ** 2;
 const statCount = 1_000;
+/** Blocks of 512 bytes that tar writes at once: a pipe's 64 KiB, where 10 KiB would be six times the chunks for this process. */
+const blocking = 128;
 
 /**
  * Sends much that is new to the guest as streams of tar: by far the quickest way for many files. Each
@@ -105,11 +106,15 @@ export class BulkUpload {
       signal,
     );
     // Folders are named without what is in them, which is listed by itself.
-    const local = spawn('tar', ['-c', '-f', '-', '--no-recursion', '--null', '-T', '-'], {
-      cwd: this.#root,
-      signal,
-      stdio: ['pipe', 'pipe', 'pipe'],
-    });
+    const local = spawn(
+      'tar',
+      ['-c', '-b', String(blocking), '-f', '-', '--no-recursion', '--null', '-T', '-'],
+      {
+        cwd: this.#root,
+        signal,
+        stdio: ['pipe', 'pipe', 'pipe'],
+      },
+    );
     let complaints = '';
     const complain = (chunk: Buffer): void => {
       complaints = (complaints + chunk.toString()).slice(-1_000);
@@ -120,7 +125,11 @@ export class BulkUpload {
     try {
       const names = toBuffer(slice.map(({ path }) => `./${path}\0`).join(''));
       const listed = pipeline([names], local.stdin);
-      await Promise.all([listed, pipeline(local.stdout, counting(slice, count), remote.stdin, { signal })]);
+      // Beside the pipe and not in it: one more stream would cost a sixth of this process's work.
+      const counted = counter(slice, count);
+      local.stdout.on('data', (chunk: Buffer) => counted.pass(chunk.length));
+      await Promise.all([listed, pipeline(local.stdout, remote.stdin, { signal })]);
+      counted.end();
       const { code } = await remote.exit;
       if (code === 0) return true;
       this.#log.warn(`Sync: the guest's tar ended with ${code ?? 'a signal'}: ${complaints}`);
@@ -185,22 +194,21 @@ function alike(source: Entry, staged: Entry): boolean {
 }
 
 /** Tells of bytes as they pass; how many files that is, is an estimate until the end. */
-function counting(slice: readonly NewEntry[], count: (files: number, bytes: number) => void): Transform {
+function counter(
+  slice: readonly NewEntry[],
+  count: (files: number, bytes: number) => void,
+): { pass(length: number): void; end(): void } {
   const bytes = slice.reduce((sum, { source }) => sum + sizeOf(source), 0);
   let [passed, files] = [0, 0];
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
+  return {
+    pass(length) {
       const before = Math.min(bytes, passed);
-      passed += chunk.length;
+      passed += length;
       const share = Math.min(1, passed / Math.max(1, bytes + 1_024 * slice.length));
       const more = Math.floor(slice.length * share) - files;
       files += more;
       count(more, Math.min(bytes, passed) - before);
-      done(undefined, chunk);
     },
-    flush(done) {
-      count(slice.length - files, Math.max(0, bytes - passed));
-      done();
-    },
-  });
+    end: () => count(slice.length - files, bytes - Math.min(bytes, passed)),
+  };
 }

@@ -48,6 +48,7 @@ export class Session implements Disposable {
   #verifyAfter = verifyAfterMs;
   #verifiedLast = Infinity;
   #scanWanted = false;
+  #trustsPrints = false;
   #turn: Promise<unknown> = Promise.resolve();
   #running = false;
   #live = false;
@@ -136,6 +137,7 @@ export class Session implements Disposable {
       this.#dirty = { host: new Set(), guest: new Set() };
       this.#forced = new Set();
       this.#scanWanted = false;
+      this.#trustsPrints = false;
       try {
         const report = await this.engine.everything(signal, trustsPrints);
         this.#lastScan = this.#parts.now();
@@ -175,7 +177,12 @@ export class Session implements Disposable {
     this.#wake();
   }
 
-  rescan(): void {
+  /**
+   * Looks at both sides whole when it is its turn.
+   * @param trustsPrints as of `everything`; where somebody wants it the other way too, nothing is trusted
+   */
+  rescan(trustsPrints = false): void {
+    this.#trustsPrints = trustsPrints && (this.#trustsPrints || !this.#scanWanted);
     this.#scanWanted = true;
     this.#wake();
   }
@@ -278,7 +285,7 @@ export class Session implements Disposable {
     const { signal } = this.#aborter;
     if (this.#dirty.host.size + this.#dirty.guest.size > manyPaths) this.#scanWanted = true;
     if (this.#scanWanted) {
-      await this.everything(signal);
+      await this.everything(signal, this.#trustsPrints);
       return;
     }
     await this.#inTurn(async () => {

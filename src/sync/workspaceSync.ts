@@ -252,15 +252,17 @@ export class WorkspaceSync implements LiveSync {
       this.#attached = mine;
       session.onDidChange(() => this.#tellSoon());
       session.onDidEnd((error) => void this.#lost(mine, error));
+      if (session.baseline.entries.size > 0) {
+        await session.goLive(signal);
+        return await this.#everything(session, request, progress, signal);
+      }
       // Nothing to watch before the guest is filled: it would tell of each file that comes.
-      const first =
-        session.baseline.entries.size === 0
-          ? await this.#everything(session, request, progress, signal)
-          : nothingDone;
+      const report = await this.#everything(session, request, progress, signal);
       await session.goLive(signal);
-      // What was sent just now is read again later, when nobody waits for it.
-      const isFresh = first !== nothingDone;
-      return joined(first, await this.#everything(session, request, progress, signal, isFresh));
+      // What changed before the watches stood is found while the person works already; what was sent just
+      // now is read again later still.
+      session.rescan(true);
+      return report;
     } catch (error) {
       // A halt is for the person to answer, in this very session.
       if (error instanceof SwitchyardError && error.code === 'sync.halted') throw error;
@@ -340,13 +342,12 @@ export class WorkspaceSync implements LiveSync {
     request: CarryRequest,
     progress: Progress,
     signal: AbortSignal,
-    trustsPrints = false,
   ): Promise<CarryReport> {
     progress.step(l10n.t('Bringing the workspace across'));
     const listener = throttled(progress);
     this.#listeners.push(listener);
     try {
-      const report = await session.everything(signal, trustsPrints);
+      const report = await session.everything(signal);
       for (const side of report.full) this.#options.log.warn(`Sync: ${diskFull(side).why}`);
       return carryReport(session, report);
     } catch (error) {
@@ -413,16 +414,6 @@ export class WorkspaceSync implements LiveSync {
       this.#changed.fire(this.health);
     }, tellEveryMs);
   }
-}
-
-/** Of two looks, one right after the other: what both changed, and what the last one left. */
-function joined(first: CarryReport, last: CarryReport): CarryReport {
-  return {
-    ...last,
-    toGuest: first.toGuest + last.toGuest,
-    toHost: first.toHost + last.toHost,
-    conflicts: [...new Set([...first.conflicts, ...last.conflicts])],
-  };
 }
 
 function changedMeanwhile(): SwitchyardError {

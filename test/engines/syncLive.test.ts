@@ -183,6 +183,37 @@ describe('a live sync', () => {
     expect(two.read('guest', 'src/a.txt')).toBe('a');
   });
 
+  it('misses nothing that changes while the first upload ends and before the watches stand', async () => {
+    const fresh = new TwoFolders();
+    const theirs = await server.connect({ XDG_STATE_HOME: fresh.guestState });
+    const first = new WorkspaceSync(fresh.options);
+    try {
+      for (const side of ['host', 'guest'] as const) fresh.write(side, 'stays', '');
+      let isOver = false;
+      const attached = first
+        .attach({ connection: theirs, guestFolder: fresh.guest, guestId: 'g' }, silentProgress, signal)
+        .finally(() => (isOver = true));
+      let moments = 0;
+      // One a turn: some fall before the first look, some into the gap, some after it.
+      const edit = (): Promise<true | undefined> => {
+        for (const side of ['host', 'guest'] as const) fresh.write(side, `${side}-${moments}`, side);
+        moments += 1;
+        return Promise.resolve(isOver ? true : undefined);
+      };
+      await pollUntil(edit, { everyMs: 1, timeoutMs: 20_000, signal });
+      await attached;
+      const isThere = (side: 'host' | 'guest'): boolean =>
+        Array.from({ length: moments }, (_, n) => n).every(
+          (n) => fresh.exists('host', `${side}-${n}`) && fresh.exists('guest', `${side}-${n}`),
+        );
+      await until(() => isThere('host') && isThere('guest'), 'every edit is on both sides');
+    } finally {
+      first.dispose();
+      theirs.dispose();
+      fresh.dispose();
+    }
+  });
+
   it('carries on after the connection was cut, with what happened meanwhile', async () => {
     connection.cut();
     await until(() => sync.health.state === 'failed', 'the loss is seen');
