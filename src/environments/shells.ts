@@ -7,9 +7,6 @@ import type { Connection, RemoteProcess, TerminalSize } from '../connections/con
 /** How long a terminal that is held may take to be made, in milliseconds. */
 const prepareMs = 30_000;
 
-/** How long a shell that was just opened has the guest for itself before the next is made, in milliseconds. */
-const refillMs = 200;
-
 /** What tells programs about the terminal around them. */
 export const terminalEnv = { TERM: 'xterm-256color', COLORTERM: 'truecolor', TERM_PROGRAM: 'vscode' };
 
@@ -57,16 +54,22 @@ exec "$s"`;
 export class ShellReserve implements Disposable {
   readonly connection: Connection;
   readonly #cwd: string;
+  readonly #aloneMs: number;
   readonly #log: Logger;
   readonly #end = new AbortController();
   #held: Promise<RemoteProcess | undefined> | undefined;
   #refill: NodeJS.Timeout | undefined;
   #busy: Promise<unknown> | undefined;
 
-  /** @param cwd where the shells begin: an absolute path inside */
-  constructor(connection: Connection, cwd: string, log: Logger) {
+  /**
+   * @param cwd where the shells begin: an absolute path inside
+   * @param aloneMs how long a shell that was just opened has the guest for itself before the next is made, in
+   * milliseconds
+   */
+  constructor(connection: Connection, cwd: string, aloneMs: number, log: Logger) {
     this.connection = connection;
     this.#cwd = cwd;
+    this.#aloneMs = aloneMs;
     this.#log = log;
   }
 
@@ -95,7 +98,7 @@ export class ShellReserve implements Disposable {
     clearTimeout(this.#refill);
     this.#refill = setTimeout(() => {
       if (!this.#busy) this.prepare();
-    }, refillMs);
+    }, this.#aloneMs);
     this.#refill.unref();
     const ready = await this.#use(held, size, signal);
     if (ready) return ready;

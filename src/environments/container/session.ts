@@ -26,6 +26,9 @@ import { grantAccess, type WorkspaceAccess } from './workspaceAccess.ts';
 /** How long the last changes of a workspace may take before the container goes, in milliseconds. */
 const lastChangesMs = 60_000;
 
+/** How long a shell takes to show its prompt, in milliseconds. */
+const shellMs = 200;
+
 export interface SessionParts {
   readonly engine: DockerEngine;
   readonly runner: Runner;
@@ -171,7 +174,7 @@ export class ContainerSession {
       { containerId, user: remoteUser, env: environmentOf(record), cwd: workspaceFolder },
       log,
     );
-    const shells = new ShellReserve(connection, workspaceFolder, log);
+    const shells = new ShellReserve(connection, workspaceFolder, shellMs, log);
     connection.onDidClose(() => shells.dispose());
     this.#live = { connection, shells, key, attached: live?.attached ?? randomUUID() };
     return this.#live;

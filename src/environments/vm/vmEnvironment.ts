@@ -75,9 +75,13 @@ export class VmEnvironment implements Environment {
         if (entered.problem || this.status.state !== 'running') await this.refresh(signal);
         return entered;
       }
-      return this.#lifecycle.locked(inner, () => {
+      return this.#lifecycle.locked(inner, async () => {
         this.#lifecycle.begin('starting');
-        return this.#guest.open(progress, signal);
+        const opened = await this.#guest.open(progress, signal);
+        this.#lifecycle.over();
+        const record = await this.#guest.record.read();
+        await this.#tell('running', record?.run?.id, record);
+        return opened;
       });
     });
   }
@@ -235,12 +239,21 @@ export class VmEnvironment implements Environment {
     const [info, record] = await Promise.all([this.#guest.machine.info(signal), this.#guest.record.read()]);
     const state = stateOf(info);
     if (this.#lifecycle.underWay === undefined) await this.#guest.noteState(state);
+    await this.#tell(state, info?.run, record);
+  }
+
+  /** @param run as libvirt numbers it */
+  async #tell(
+    state: EnvironmentStatus['state'],
+    run: string | undefined,
+    record: MachineRecord | undefined,
+  ): Promise<void> {
     const isRunning = state === 'running';
-    const startedAt = isRunning && record?.run?.id === info?.run ? record?.run?.startedAt : undefined;
+    const startedAt = isRunning && record?.run?.id === run ? record?.run?.startedAt : undefined;
     this.#lifecycle.found(state, {
       startedAt: startedAt === undefined ? undefined : new Date(startedAt),
       problem: isRunning && record ? await this.#guest.failedHook(record) : undefined,
-      drifted: info !== undefined && record !== undefined && (await this.#hasDrifted(record)),
+      drifted: state !== 'absent' && record !== undefined && (await this.#hasDrifted(record)),
     });
   }
 }

@@ -48,6 +48,9 @@ export interface VmServices {
 /** Bound on sending the last changes of the workspace before the machine goes, in milliseconds. */
 const lastChangesMs = 20_000;
 
+/** How long a shell takes to show its prompt in software emulation, in milliseconds. */
+const shellMs = 1_000;
+
 /** Bound on tidying up after something that was cancelled or failed, in milliseconds. */
 const tidyMs = 180_000;
 
@@ -249,12 +252,14 @@ export class VmGuest {
     const known = start?.how === 'resume' ? await this.#access.wake(signal) : this.connection;
     if (!known) progress.step(l10n.t('Connecting'));
     const connection = known ?? (await this.connect(before, signal));
-    const record = start || !before.run ? await this.#noteRun(before, start, connection, signal) : before;
     if (start?.how === 'resume' && !known) await setGuestClock(connection, signal);
-    const shells = this.#shellsOf(connection, record);
+    const shells = this.#shellsOf(connection, before);
     // The hooks of a creation may change what a shell is given at its start.
     if (start?.how !== 'create') shells.prepare();
-    const carried = await this.carry(settings, record, connection, progress, signal);
+    const [record, carried] = await Promise.all([
+      start || !before.run ? this.#noteRun(before, start, connection, signal) : before,
+      this.carry(settings, before, connection, progress, signal),
+    ]);
     const { problem, rest } = await this.#hooks.run(connection, record, { progress, signal });
     if (rest) shells.prepareAfter(rest);
     else shells.prepare();
@@ -290,7 +295,7 @@ export class VmGuest {
 
   #shellsOf(connection: Connection, { workspaceFolder }: MachineRecord): ShellReserve {
     if (this.#shells?.connection === connection) return this.#shells;
-    const shells = new ShellReserve(connection, workspaceFolder, this.#services.log);
+    const shells = new ShellReserve(connection, workspaceFolder, shellMs, this.#services.log);
     connection.onDidClose(() => shells.dispose());
     this.#shells = shells;
     return shells;

@@ -42,7 +42,7 @@ describe('ShellReserve', () => {
         return process;
       },
     };
-    reserve = new ShellReserve(connection, folder, silentLogger);
+    reserve = new ShellReserve(connection, folder, 200, silentLogger);
     return reserve;
   }
 

@@ -31,9 +31,8 @@ Subsystem sftp internal-sftp
 
 const sshdUnit = `[Unit]
 Description=Switchyard SSH server
+# The root file system is there and can be written before systemd is: nothing needs to be waited for.
 DefaultDependencies=no
-# Not earlier: this clears /tmp.
-After=systemd-tmpfiles-setup.service
 Conflicts=shutdown.target
 Before=shutdown.target
 
@@ -118,6 +117,27 @@ const masked = [
   ...['modprobe@efi_pstore.service', 'modprobe@fuse.service', 'modprobe@loop.service'],
 ];
 
+/**
+ * Programs that systemd runs before anything else, one after the other, to find out what such a machine has
+ * not: encrypted or verified disks, other partitions, a boot loader that counts, consoles to log in at. In
+ * software emulation they take longer than the kernel does.
+ */
+const noGenerators = [
+  ...['systemd-bless-boot-generator', 'systemd-cryptsetup-generator', 'systemd-debug-generator'],
+  ...['systemd-getty-generator', 'systemd-gpt-auto-generator', 'systemd-hibernate-resume-generator'],
+  ...['systemd-integritysetup-generator', 'systemd-run-generator', 'systemd-system-update-generator'],
+  'systemd-veritysetup-generator',
+];
+
+/**
+ * A terminal may be open before systemd comes to /tmp, so what is there stays: as in a container, where no
+ * start clears it either.
+ */
+const tmpfiles = 'd /tmp 1777 root root -\n';
+
+/** Of the chipset, which QEMU gives every machine; nothing is attached to it. */
+const noModules = 'blacklist ata_piix\nblacklist ata_generic\nblacklist powernow_k8\n';
+
 /** The files for the builder container: what goes into the guest under /in/root, its own input beside it. */
 export function guestFiles(keys: GuestKeys): TarFile[] {
   const unit = (name: string, text: string): TarFile => ({
@@ -135,6 +155,9 @@ export function guestFiles(keys: GuestKeys): TarFile[] {
     { path: 'in/root/etc/switchyard/authorized_keys', mode: 0o644, content: `${keys.userPublic}\n` },
     { path: 'in/root/etc/switchyard/ssh_host_ed25519_key', mode: 0o600, content: keys.hostPrivate },
     { path: 'in/root/etc/switchyard/ssh_host_ed25519_key.pub', mode: 0o644, content: `${keys.hostPublic}\n` },
+    { path: 'in/root/etc/tmpfiles.d/tmp.conf', mode: 0o644, content: tmpfiles },
+    { path: 'in/root/etc/modprobe.d/switchyard.conf', mode: 0o644, content: noModules },
+    { path: 'in/generators', mode: 0o644, content: `${noGenerators.join('\n')}\n` },
     { path: 'in/masked', mode: 0o644, content: `${masked.join('\n')}\n` },
     { path: 'in/cmdline', mode: 0o644, content: kernelCommandLine },
   ];
@@ -169,6 +192,8 @@ ln -sfn /usr/lib/systemd/system/multi-user.target etc/systemd/system/default.tar
 [ -e usr/lib/systemd/system/multi-user.target ] ||
   ln -sfn /lib/systemd/system/multi-user.target etc/systemd/system/default.target
 while read -r unit; do ln -sfn /dev/null "etc/systemd/system/$unit"; done < /in/masked
+mkdir -p etc/systemd/system-generators
+while read -r name; do ln -sfn /dev/null "etc/systemd/system-generators/$name"; done < /in/generators
 wants() {
   mkdir -p "etc/systemd/system/$1.wants"
   ln -sfn "/etc/systemd/system/$2" "etc/systemd/system/$1.wants/$2"
