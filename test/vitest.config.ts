@@ -27,6 +27,16 @@ export default defineConfig({
       {
         root,
         test: {
+          name: 'chaos',
+          include: ['test/chaos/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        root,
+        test: {
           name: 'doors',
           include: ['test/doors/**/*.test.ts'],
           fileParallelism: false,
