@@ -11,6 +11,9 @@ import { ScanReader } from '../scanReader.ts';
 import type { HostFolders } from './hostTree.ts';
 import type { HostAnswer, HostNews, HostPart, HostRequest } from './hostWorker.ts';
 
+/** Its garbage is short-lived: what V8 would let gather by itself is tens of MiB that nobody gets back. */
+const workerLimits = { maxYoungGenerationSizeMb: 8 };
+
 /** The workspace folder on the host, worked on by a thread of its own. */
 export class HostSide implements Side, Disposable {
   readonly name = 'host';
@@ -30,7 +33,7 @@ export class HostSide implements Side, Disposable {
 
   /** @throws Error where the workspace folder is no folder */
   static async open(folders: HostFolders, signal: AbortSignal): Promise<HostSide> {
-    const worker = new Worker(workerFile(), { workerData: folders });
+    const worker = new Worker(workerFile(), { workerData: folders, resourceLimits: workerLimits });
     const waiting = new Waiting(worker);
     try {
       const root = (await waiting.ask({ call: 'identity' }, signal)) as string | undefined;
