@@ -1,6 +1,7 @@
 import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
 import { SwitchyardError } from '../../base/errors.ts';
+import { editorAddress } from '../../browserEditor/address.ts';
 import { copyEditor, findLocalEditor } from '../../browserEditor/copyEditor.ts';
 import type { EditorServer } from '../../browserEditor/findServer.ts';
 import type { OperationOptions } from '../../environments/environment.ts';
@@ -47,7 +48,7 @@ export function editorCommands(
       );
       const address = await services.operations.run(title, environment, (options) => start(target, options));
       if (address === undefined) return;
-      await vscode.env.openExternal(await vscode.env.asExternalUri(vscode.Uri.parse(address, true)));
+      await openInBrowser(address);
     },
     'switchyard.stopBrowserEditor': async (argument) => {
       const title = l10n.t('Stop Browser Editor');
@@ -55,6 +56,29 @@ export function editorCommands(
       if (target) editors.find(target.environment)?.stop();
     },
   };
+}
+
+/** @throws SwitchyardError `editor.failed` where the browser is elsewhere, and this editor gives it no own address */
+async function openInBrowser(address: string): Promise<void> {
+  const external = await vscode.env.asExternalUri(vscode.Uri.parse(address, true));
+  const given = new URL(external.toString(true));
+  const taken = editorAddress(new URL(address), given, vscode.env.uiKind === vscode.UIKind.Web);
+  if (!taken) throw noOwnAddress();
+  await vscode.env.openExternal(taken === given ? external : vscode.Uri.parse(taken.href, true));
+}
+
+function noOwnAddress(): SwitchyardError {
+  return new SwitchyardError({
+    code: 'editor.failed',
+    what: l10n.t('The browser editor has no address that this browser can open.'),
+    why: l10n.t(
+      'The editor of this page gives ports addresses below its own, where a second editor would mix up its state with the first.',
+    ),
+    next: l10n.t(
+      'Let it give each port a host name of its own (code-server: --proxy-domain), or forward the port of the editor from this computer with ssh -L.',
+    ),
+    remedies: [{ do: 'showLog' }],
+  });
 }
 
 /** Asks whether the very editor of this window may be copied in, where it can run there. */

@@ -41,9 +41,14 @@ export class EnvironmentRow {
   }
 
   get #row(): Locator {
+    return this.#named(this.#name);
+  }
+
+  /** The first row of that label; those of the environment that is opened first come first. */
+  #named(label: string): Locator {
     return this.#list
       .locator('.monaco-list-row')
-      .filter({ has: this.#page.locator('.label-name', { hasText: new RegExp(`^${this.#name}$`) }) })
+      .filter({ has: this.#page.locator('.label-name', { hasText: new RegExp(`^${label}$`) }) })
       .first();
   }
 
@@ -111,21 +116,20 @@ export class EnvironmentRow {
 
   /** Opens a row below it that has rows of its own. */
   async expandFact(label: string): Promise<void> {
-    const row = this.#list
-      .locator('.monaco-list-row')
-      .filter({ has: this.#page.locator('.label-name', { hasText: new RegExp(`^${label}$`) }) })
-      .first();
+    const row = this.#named(label);
     if ((await row.getAttribute('aria-expanded', { timeout: bounds.click })) === 'false') {
       await row.locator('.monaco-tl-twistie').click({ timeout: bounds.click });
     }
   }
 
+  /** Clicks one of the icons of a row below it. */
+  async factInline(label: string, action: string): Promise<void> {
+    await clickIcon(this.#named(label), action);
+  }
+
   /** Clicks one of the icons that show while the pointer is on the row. */
   async inline(action: string): Promise<void> {
-    await this.#row.hover({ timeout: bounds.click });
-    await this.#row
-      .locator(`.actions .action-label[aria-label^=${quoted(action)}]`)
-      .click({ timeout: bounds.click });
+    await clickIcon(this.#row, action);
   }
 
   /** Chooses from the row's context menu. */
@@ -136,6 +140,11 @@ export class EnvironmentRow {
     await item.hover({ timeout: bounds.click });
     await item.click({ timeout: bounds.click });
   }
+}
+
+async function clickIcon(row: Locator, action: string): Promise<void> {
+  await row.hover({ timeout: bounds.click });
+  await row.locator(`.actions .action-label[aria-label^=${quoted(action)}]`).click({ timeout: bounds.click });
 }
 
 async function rowText(row: Locator): Promise<string> {
