@@ -109,7 +109,8 @@ export function activate(context: vscode.ExtensionContext): void {
     docker,
     doors,
     storage,
-    state: context.workspaceState,
+    workspaceState: context.workspaceState,
+    computerState: context.globalState,
     secrets: context.secrets,
     log,
   });

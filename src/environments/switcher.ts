@@ -75,14 +75,19 @@ export class Switcher implements Disposable {
   /**
    * Makes an environment active. What changed in the one that is left comes to the host first, so the
    * next one gets it; the leave policy runs afterwards, in the background.
+   * @param leave what is done with the environment that was left, where that cannot be left yet
    * @returns what was opened; undefined for the host
    */
-  async switchTo(kind: EnvironmentKind, options: OperationOptions): Promise<OpenResult | undefined> {
+  async switchTo(
+    kind: EnvironmentKind,
+    options: OperationOptions,
+    leave: (left: GuestKind) => void = (left) => this.leave(left),
+  ): Promise<OpenResult | undefined> {
     const left = this.activeEnvironment;
     if (left && left.kind !== kind) await this.#bringBack(left, options);
     const opened = kind === 'host' ? undefined : await this.open(kind, options);
     await this.setActive(kind);
-    if (left && left.kind !== kind) this.#leave(left);
+    if (left && left.kind !== kind) leave(left.kind);
     return opened;
   }
 
@@ -127,6 +132,19 @@ export class Switcher implements Disposable {
     if (kind === this.active) return;
     await this.#store.set(kind);
     this.#changed.fire(kind);
+  }
+
+  /** Does with an environment what its leave policy says, in the background; what fails is only logged. */
+  leave(kind: GuestKind): void {
+    const left = this.environment(kind);
+    const signal = AbortSignal.any([this.#end.signal, AbortSignal.timeout(leaveTimeoutMs)]);
+    const leaving = left
+      .leave({ progress: silentProgress, signal })
+      .catch((error: unknown) => {
+        this.#log.warn(`The ${left.kind} could not be left as configured: ${String(error)}`);
+      })
+      .finally(() => this.#leaving.delete(leaving));
+    this.#leaving.add(leaving);
   }
 
   /** Resolves when no leave policy is being applied any more. */
@@ -174,16 +192,5 @@ export class Switcher implements Disposable {
     if (state !== 'running') return;
     const report = await left.syncNow(options);
     if (report) this.#carried.fire({ kind: left.kind, report });
-  }
-
-  #leave(left: Environment): void {
-    const signal = AbortSignal.any([this.#end.signal, AbortSignal.timeout(leaveTimeoutMs)]);
-    const leaving = left
-      .leave({ progress: silentProgress, signal })
-      .catch((error: unknown) => {
-        this.#log.warn(`The ${left.kind} could not be left as configured: ${String(error)}`);
-      })
-      .finally(() => this.#leaving.delete(leaving));
-    this.#leaving.add(leaving);
   }
 }

@@ -67,7 +67,13 @@ export class Doors {
       };
       await replaceFile(file, JSON.stringify(door, undefined, 2));
       const { node, script, env } = this.#proxy;
-      entry = { ...common, hostKeys: [key.publicKey], way: { by: 'proxy', argv: [node, script, file], env } };
+      const { containerName } = access;
+      entry = {
+        ...common,
+        containerName,
+        hostKeys: [key.publicKey],
+        way: { by: 'proxy', argv: [node, script, file], env },
+      };
     }
     await this.book.put(entry);
     return entry;

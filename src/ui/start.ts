@@ -26,11 +26,15 @@ import { ErrorReporter } from './errors.ts';
 import { ProjectMemory, projectFactory } from './model/makeProject.ts';
 import { Monitor } from './model/monitor.ts';
 import { Others } from './model/others.ts';
-import { WindowProjects } from './model/windowProjects.ts';
+import { WindowProjects, type FindPlace } from './model/windowProjects.ts';
 import { Operations } from './operations.ts';
 import { WindowEditors } from './browserEditor/windowEditors.ts';
 import { tellPorts } from './ports/portNotices.ts';
 import { WindowPorts } from './ports/windowPorts.ts';
+import { watchArrivals } from './remote/arrivals.ts';
+import { Moves } from './remote/moves.ts';
+import { placeOf } from './remote/place.ts';
+import { WindowMover } from './remote/windowMover.ts';
 import { StatusBar } from './statusBar.ts';
 import { prepareOther } from './prepareOther.ts';
 import { registerSyncVersions } from './syncVersions.ts';
@@ -49,21 +53,27 @@ export interface Ui extends Disposable {
 /**
  * Builds everything that a person sees, and keeps it in step with the window's projects.
  * @param storage absolute path of the extension's storage
- * @param state the window's own memory
+ * @param workspaceState the workspace's own memory
+ * @param computerState what all windows share
  */
 export function startUi(parts: {
   providers: ReadonlyMap<GuestKind, EnvironmentProvider>;
   docker: DockerEngine;
   doors: Doors;
   storage: string;
-  state: vscode.Memento;
+  workspaceState: vscode.Memento;
+  computerState: vscode.Memento;
   secrets: vscode.SecretStorage;
   log: vscode.LogOutputChannel;
 }): Ui {
-  const { providers, docker, doors, storage, state, log } = parts;
+  const { providers, docker, doors, storage, log } = parts;
   const ui = new DisposableStore();
-  const memory = new ProjectMemory(state);
-  const projects = ui.add(new WindowProjects(projectFactory({ providers, memory, storage, log }), log));
+  const memory = new ProjectMemory(parts.workspaceState, parts.computerState);
+  // The book is read only where a folder is not this computer's own.
+  const findPlace: FindPlace = async (address) =>
+    placeOf(address, address.scheme === 'file' ? [] : await doors.book.entries());
+  const factory = projectFactory({ providers, memory, storage, log });
+  const projects = ui.add(new WindowProjects(factory, findPlace, log));
   const monitor = ui.add(new Monitor(providers, log));
   const others = ui.add(new Others(providers));
   const ports = ui.add(new WindowPorts(projects, log));
@@ -75,13 +85,14 @@ export function startUi(parts: {
   );
   const open = openForTerminal(operations, errors);
   const terminals = new Terminals(open);
+  const moves = new Moves(parts.computerState);
   const tasks = new EnvironmentTasks(projects, open);
   const services: CommandServices = { projects, monitor, others, operations, errors, terminals, log };
 
   ui.add(
     registerCommands(
       [
-        switchCommands(services, memory),
+        switchCommands(services, memory, new WindowMover(doors, moves)),
         lifecycleCommands(services),
         workCommands(services),
         syncCommands(services),
@@ -96,6 +107,7 @@ export function startUi(parts: {
       errors,
     ),
   );
+  ui.add(watchArrivals(projects, { moves, operations, errors }));
   ui.add(registerTerminalProfiles(projects, terminals));
   ui.add(vscode.tasks.registerTaskProvider(taskType, tasks));
   ui.add(registerSyncVersions(projects));

@@ -62,7 +62,7 @@ export class Terminals {
   /** A new terminal that runs one command line and stays open with its output. */
   runCommand(model: ProjectModel, kind: EnvironmentKind, text: string): void {
     if (kind === 'host') {
-      const terminal = vscode.window.createTerminal({ name: text, cwd: model.project.folder });
+      const terminal = vscode.window.createTerminal({ name: text, cwd: hostFolder(model) });
       terminal.show();
       terminal.sendText(text);
       return;
@@ -77,7 +77,7 @@ export class Terminals {
     model: ProjectModel,
     kind: EnvironmentKind,
   ): vscode.TerminalOptions | vscode.ExtensionTerminalOptions {
-    if (kind === 'host') return { cwd: model.project.folder, name: environmentName('host') };
+    if (kind === 'host') return { cwd: hostFolder(model), name: environmentName('host') };
     return {
       name: `${environmentName(kind)} · ${model.project.name}`,
       pty: this.#terminal(model, kind),
@@ -92,6 +92,11 @@ export class Terminals {
       argv,
     });
   }
+}
+
+/** In a window that is inside, a path would be one inside; an address of this computer asks for its own shell. */
+function hostFolder({ project, window }: ProjectModel): string | vscode.Uri {
+  return window.inside === undefined ? project.folder : vscode.Uri.file(project.folder);
 }
 
 function icon(kind: EnvironmentKind): vscode.ThemeIcon {

@@ -10,6 +10,8 @@ export interface SshEntry {
   readonly projectName: string;
   readonly projectFolder: string;
   readonly kind: GuestKind;
+  /** The container's name in its engine, where it is one. */
+  readonly containerName?: string;
   readonly user: string;
   /** The server's keys as lines in OpenSSH's public key format. */
   readonly hostKeys: readonly string[];

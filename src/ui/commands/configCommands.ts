@@ -75,7 +75,8 @@ export async function chooseConfig(
 
 async function pickFolder(): Promise<vscode.WorkspaceFolder | undefined> {
   const folders = vscode.workspace.workspaceFolders ?? [];
-  if (folders.length === 0) throw noFolder();
+  // The config is read on this computer, and this one knows no other's folders.
+  if (!folders.some(({ uri }) => uri.scheme === 'file')) throw noFolder();
   return folders.length === 1 ? folders[0] : vscode.window.showWorkspaceFolderPick();
 }
 
@@ -83,7 +84,7 @@ function noFolder(): SwitchyardError {
   return new SwitchyardError({
     code: 'config.missing',
     what: l10n.t('There is no project.'),
-    why: l10n.t('No folder is open in this window.'),
+    why: l10n.t('No folder of this computer is open in this window.'),
     next: l10n.t('Open a folder first.'),
     remedies: [],
   });

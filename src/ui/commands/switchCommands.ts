@@ -1,6 +1,6 @@
 import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
-import type { EnvironmentKind } from '../../base/kinds.ts';
+import type { EnvironmentKind, GuestKind } from '../../base/kinds.ts';
 import type { ProjectModel } from '../model/projectModel.ts';
 import { environmentIconName, environmentName } from '../statusText.ts';
 import { environmentRow, kindName } from '../tree/rowText.ts';
@@ -8,12 +8,17 @@ import type { CommandId } from '../commandIds.ts';
 import type { ProjectMemory } from '../model/makeProject.ts';
 import { chooseConfig } from './configCommands.ts';
 import type { CommandServices } from './services.ts';
+import type { WindowMover } from '../remote/windowMover.ts';
 import { requireTrust, targetProject } from './targets.ts';
 
 type Handlers = Partial<Record<CommandId, (argument?: unknown) => unknown>>;
 
 /** Commands that make another environment active. */
-export function switchCommands(services: CommandServices, memory: ProjectMemory): Handlers {
+export function switchCommands(
+  services: CommandServices,
+  memory: ProjectMemory,
+  mover: WindowMover,
+): Handlers {
   const { projects, operations, errors, terminals } = services;
 
   const switchTo = async (model: ProjectModel, kind: EnvironmentKind): Promise<void> => {
@@ -21,24 +26,27 @@ export function switchCommands(services: CommandServices, memory: ProjectMemory)
       const chosen = await chooseConfig(services, memory, model);
       return chosen ? switchTo(chosen, kind) : undefined;
     }
-    if (kind === 'host') {
-      await operations.run(l10n.t('Going back to the host'), model.switcher.activeEnvironment, (options) =>
-        model.switcher.switchTo('host', options),
-      );
-      return;
-    }
-    requireTrust();
-    const title =
-      kind === 'container'
-        ? l10n.t('Opening {0} in the container', model.project.name)
-        : l10n.t('Opening {0} in the VM', model.project.name);
-    const opened = await operations.run(
+    if (kind !== 'host') requireTrust();
+    const how = mover.whereTo(model, kind);
+    let left: GuestKind | undefined;
+    // A window that is inside what it leaves is there until it has gone.
+    const leave = how === 'stay' ? undefined : (kind: GuestKind): void => void (left = kind);
+    const title = titleOf(model, kind);
+    const environment = kind === 'host' ? model.switcher.activeEnvironment : model.environment(kind);
+    const done = await operations.run(
       title,
-      model.environment(kind),
-      (options) => model.switcher.switchTo(kind, options),
-      { retry: () => switchTo(model, kind), quiet: model.environment(kind).status.state === 'running' },
+      environment,
+      async (options) => ({ opened: await model.switcher.switchTo(kind, options, leave) }),
+      kind === 'host'
+        ? {}
+        : { retry: () => switchTo(model, kind), quiet: environment?.status.state === 'running' },
     );
-    if (!opened) return;
+    if (!done) return;
+    if (how !== 'stay' && (await mover.move(model, kind, left ?? 'host', how))) return;
+    // Where the window could not go, what it is inside of stays as it is.
+    if (left !== undefined && left !== model.window.inside) model.switcher.leave(left);
+    const { opened } = done;
+    if (kind === 'host' || !opened) return;
     if (opened.problem) errors.report(opened.problem, `${title}.`, { severity: 'warning' });
     if (vscode.workspace.getConfiguration('switchyard').get<boolean>('openTerminalOnSwitch', true)) {
       terminals.reveal(model, kind);
@@ -60,6 +68,17 @@ export function switchCommands(services: CommandServices, memory: ProjectMemory)
       else if (choice) await vscode.commands.executeCommand(choice.command);
     },
   };
+}
+
+function titleOf({ project }: ProjectModel, kind: EnvironmentKind): string {
+  switch (kind) {
+    case 'host':
+      return l10n.t('Going back to the host');
+    case 'container':
+      return l10n.t('Opening {0} in the container', project.name);
+    case 'vm':
+      return l10n.t('Opening {0} in the VM', project.name);
+  }
 }
 
 interface Choice extends vscode.QuickPickItem {

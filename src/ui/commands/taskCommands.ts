@@ -44,9 +44,9 @@ export function taskCommands({ projects }: CommandServices, tasks: EnvironmentTa
   };
 }
 
-function isOf({ scope, definition }: vscode.Task, { project }: ProjectModel): boolean {
+function isOf({ scope, definition }: vscode.Task, { window }: ProjectModel): boolean {
   if (definition.type === taskType) return false;
-  return typeof scope !== 'object' || scope.uri.fsPath === project.folder;
+  return typeof scope !== 'object' || scope.uri.toString() === window.address;
 }
 
 /** What a shell or process task runs; undefined where only its own extension knows. */

@@ -10,33 +10,37 @@ import { projectId, type Project } from '../../config/project.ts';
 import { readSwitchyardConfig, settingsForVagrantfile } from '../../config/read.ts';
 import type { SwitchyardSettings } from '../../config/settings.ts';
 import type { EnvironmentProvider } from '../../environments/environment.ts';
+import type { ActiveStore } from '../../environments/switcher.ts';
 import { StartHistory } from '../../metrics/startHistory.ts';
 import { ProjectModel } from './projectModel.ts';
 import type { ProjectFactory } from './windowProjects.ts';
 
-/** Remembered for a workspace, in this window's own state. */
+/** What is remembered of projects. */
 export class ProjectMemory {
-  readonly #state: vscode.Memento;
+  readonly #workspace: vscode.Memento;
+  readonly #computer: vscode.Memento;
 
-  constructor(state: vscode.Memento) {
-    this.#state = state;
+  /** @param workspace the workspace's own @param computer what all windows share */
+  constructor(workspace: vscode.Memento, computer: vscode.Memento) {
+    this.#workspace = workspace;
+    this.#computer = computer;
   }
 
   active(id: string): EnvironmentKind | undefined {
-    return this.#state.get<EnvironmentKind>(`active:${id}`);
+    return this.#workspace.get<EnvironmentKind>(`active:${id}`);
   }
 
   async setActive(id: string, kind: EnvironmentKind): Promise<void> {
-    await this.#state.update(`active:${id}`, kind);
+    await this.#workspace.update(`active:${id}`, kind);
   }
 
-  /** The config that was chosen where the folder has several: its label. */
+  /** The config that was chosen where the folder has several: its label. A window inside has the same one. */
   chosenConfig(id: string): string | undefined {
-    return this.#state.get<string>(`config:${id}`);
+    return this.#computer.get<string>(`config:${id}`);
   }
 
   async chooseConfig(id: string, label: string): Promise<void> {
-    await this.#state.update(`config:${id}`, label);
+    await this.#computer.update(`config:${id}`, label);
   }
 }
 
@@ -50,8 +54,8 @@ export function projectFactory(parts: {
 }): ProjectFactory {
   const { providers, memory, storage, log } = parts;
   return {
-    describe: async (workspaceFolder) => {
-      const folder = await realpath(workspaceFolder.uri.fsPath);
+    describe: async (window, hostFolder) => {
+      const folder = await realpath(hostFolder);
       const id = projectId(folder);
       const found = await findConfigs(folder);
       const vagrantfile = path.join(folder, 'Vagrantfile');
@@ -67,6 +71,7 @@ export function projectFactory(parts: {
       };
       return {
         project,
+        window,
         config: {
           settings: read.settings,
           problem: read.problem,
@@ -75,20 +80,36 @@ export function projectFactory(parts: {
         },
       };
     },
-    build: async ({ project, config }) => {
+    build: async ({ project, window, config }) => {
       const history = new StartHistory(path.join(project.storage, 'starts.json'), log);
       await history.load();
       return new ProjectModel({
         project,
+        window,
         config,
         environments: new Map([...providers].map(([kind, provider]) => [kind, provider.forProject(project)])),
         history,
-        store: {
-          get: () => memory.active(project.id),
-          set: (kind) => memory.setActive(project.id, kind),
-        },
+        store:
+          window.inside === undefined
+            ? {
+                get: () => memory.active(project.id),
+                set: (kind) => memory.setActive(project.id, kind),
+              }
+            : storeOf(window.inside),
         log,
       });
+    },
+  };
+}
+
+/** A window that is inside an environment works there whenever it opens. */
+function storeOf(inside: GuestKind): ActiveStore {
+  let active: EnvironmentKind = inside;
+  return {
+    get: () => active,
+    set: (kind) => {
+      active = kind;
+      return Promise.resolve();
     },
   };
 }

@@ -21,12 +21,23 @@ export interface ProjectConfigState {
   readonly isConfigChosen: boolean;
 }
 
+/** How this window shows the project's folder. */
+export interface ProjectWindow {
+  /** The folder's address, as VS Code writes it. */
+  readonly address: string;
+  /** The folder's absolute path in that address: what files and tasks of this window begin with. */
+  readonly path: string;
+  /** The environment that the window itself is inside of; undefined where its folder is this computer's own. */
+  readonly inside: GuestKind | undefined;
+}
+
 /**
  * One project of this window with everything that belongs to it. It outlives changes of its config:
  * terminals and connections of its environments stay open while the person edits.
  */
 export class ProjectModel implements Disposable {
   readonly project: Project;
+  readonly window: ProjectWindow;
   readonly switcher: Switcher;
   readonly history: StartHistory;
   /** In the order in which they are shown. */
@@ -36,6 +47,7 @@ export class ProjectModel implements Disposable {
 
   constructor(parts: {
     project: Project;
+    window: ProjectWindow;
     config: ProjectConfigState;
     environments: ReadonlyMap<GuestKind, Environment>;
     history: StartHistory;
@@ -43,6 +55,7 @@ export class ProjectModel implements Disposable {
     log: Logger;
   }) {
     this.project = parts.project;
+    this.window = parts.window;
     this.#config = parts.config;
     this.history = parts.history;
     this.environments = guestKinds.flatMap((kind) => parts.environments.get(kind) ?? []);

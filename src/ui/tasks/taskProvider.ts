@@ -59,7 +59,13 @@ export class EnvironmentTasks implements vscode.TaskProvider {
     model: ProjectModel,
     definition: TaskDefinition,
   ): vscode.CustomExecution | vscode.ShellExecution {
-    if (placeOf(model, definition) === 'host') return onHost(model, definition);
+    if (placeOf(model, definition) === 'host') {
+      if (model.window.inside === undefined) return onHost(model, definition);
+      const work = workOf(definition);
+      return new vscode.CustomExecution(() =>
+        Promise.resolve(new TaskTerminal(work, model.window.path, () => Promise.reject(notFromInside()))),
+      );
+    }
     return new vscode.CustomExecution((resolved) => {
       // Its variables have their values now, and another environment may be active.
       const current = readDefinition(resolved) ?? definition;
@@ -67,19 +73,19 @@ export class EnvironmentTasks implements vscode.TaskProvider {
       const work = workOf(current);
       return Promise.resolve(
         place === 'host'
-          ? new TaskTerminal(work, model.project.folder, () => Promise.reject(nowOnHost()))
+          ? new TaskTerminal(work, model.window.path, () => Promise.reject(nowOnHost()))
           : this.#terminal(model, place, work),
       );
     });
   }
 
   #terminal(model: ProjectModel, kind: GuestKind, work: TaskWork): TaskTerminal {
-    return new TaskTerminal(work, model.project.folder, () => this.#open(model, kind));
+    return new TaskTerminal(work, model.window.path, () => this.#open(model, kind));
   }
 
   #model(scope: vscode.Task['scope']): ProjectModel | undefined {
     if (typeof scope !== 'object') return this.#projects.current();
-    return this.#projects.models.find(({ project }) => project.folder === scope.uri.fsPath);
+    return this.#projects.in(scope);
   }
 }
 
@@ -96,9 +102,18 @@ function nowOnHost(): SwitchyardError {
   });
 }
 
+function notFromInside(): SwitchyardError {
+  return new SwitchyardError({
+    code: 'environment.gone',
+    what: l10n.t('The task is one of the host.'),
+    why: l10n.t('This window is inside an environment, and so are its tasks.'),
+    next: l10n.t('Go back to the host, and run it there.'),
+  });
+}
+
 /** On the host it is a task like every other. */
 function onHost(model: ProjectModel, { command, args, cwd, env }: TaskDefinition): vscode.ShellExecution {
-  const options = { cwd: cwd ?? model.project.folder, ...(env ? { env: { ...env } } : {}) };
+  const options = { cwd: cwd ?? model.window.path, ...(env ? { env: { ...env } } : {}) };
   return args === undefined
     ? new vscode.ShellExecution(command, options)
     : new vscode.ShellExecution(

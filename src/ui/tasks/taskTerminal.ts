@@ -13,7 +13,7 @@ const startMs = 30_000;
 const flushMs = 50;
 
 /**
- * The terminal of a task that runs inside. Paths below the workspace are written as the host calls them, so that
+ * The terminal of a task that runs inside. Paths below the workspace are written as this window calls them, so that
  * problem matchers and links find the files that are open.
  */
 export class TaskTerminal implements vscode.Pseudoterminal {
@@ -22,16 +22,19 @@ export class TaskTerminal implements vscode.Pseudoterminal {
   readonly onDidWrite = this.#write.event;
   readonly onDidClose = this.#close.event;
   readonly #work: TaskWork;
-  readonly #hostFolder: string;
+  readonly #windowFolder: string;
   readonly #open: () => Promise<OpenResult | undefined>;
   readonly #end = new AbortController();
   #process: RemoteProcess | undefined;
   #size: TerminalSize = { columns: 80, rows: 24 };
 
-  /** @param open makes the environment ready; undefined where that failed or was cancelled, which has been told */
-  constructor(work: TaskWork, hostFolder: string, open: () => Promise<OpenResult | undefined>) {
+  /**
+   * @param windowFolder absolute path of the workspace as this window calls it: the host's, where it is not inside
+   * @param open makes the environment ready; undefined where that failed or was cancelled, which has been told
+   */
+  constructor(work: TaskWork, windowFolder: string, open: () => Promise<OpenResult | undefined>) {
     this.#work = work;
-    this.#hostFolder = hostFolder;
+    this.#windowFolder = windowFolder;
     this.#open = open;
   }
 
@@ -71,7 +74,7 @@ export class TaskTerminal implements vscode.Pseudoterminal {
 
   /** @returns the exit code; as a shell counts it where a signal ended the program */
   async #runIn({ connection, workspaceFolder }: OpenResult): Promise<number> {
-    const folder = { host: this.#hostFolder, guest: workspaceFolder };
+    const folder = { host: this.#windowFolder, guest: workspaceFolder };
     const { argv, cwd, env } = insideGuest(this.#work, folder);
     this.#write.fire(`\u001b[2m> ${describeWork({ argv })}\u001b[0m\r\n`);
     const process = await connection.exec(

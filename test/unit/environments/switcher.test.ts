@@ -205,6 +205,19 @@ describe('Switcher', () => {
     expect(switcher.active).toBe('container');
   });
 
+  it('names what was left to who leaves it later, and leaves it then', async () => {
+    vm.state = 'running';
+    await switcher.setActive('vm');
+    const left: GuestKind[] = [];
+    await switcher.switchTo('container', options, (kind) => left.push(kind));
+    await switcher.settled();
+    expect(left).toEqual(['vm']);
+    expect(calls).toEqual(['vm.syncNow', 'container.open']);
+    switcher.leave('vm');
+    await switcher.settled();
+    expect(calls.at(-1)).toBe('vm.leave');
+  });
+
   it('opening the active one again leaves nothing', async () => {
     await switcher.switchTo('vm', options);
     calls.length = 0;

@@ -10,7 +10,7 @@ import { OpenedWindows } from '../openedWindows.ts';
 /** Bound on making the sample's container, in milliseconds. */
 const createMs = 300_000;
 
-describe('Open Window in Environment', () => {
+describe('A window inside', () => {
   let windows: OpenedWindows;
   let folder: string;
   let container: { readonly name: string };
@@ -32,6 +32,8 @@ describe('Open Window in Environment', () => {
   after(async function () {
     this.timeout(createMs);
     windows.dispose();
+    const settings = vscode.workspace.getConfiguration('switchyard');
+    await settings.update('openIn', undefined, vscode.ConfigurationTarget.Global);
     await removeContainers(folder);
     await removeImages(folder);
   });
@@ -71,6 +73,27 @@ describe('Open Window in Environment', () => {
       assert.deepEqual(told, { containerName: `/${container.name}` });
       assert.equal(parts[2], '/workspaces/sample');
       assert.equal(opened?.which, 'new');
+    });
+  }
+
+  for (const [openIn, expected] of [
+    ['thisWindow', []],
+    [
+      'remoteWindow',
+      [{ folder: 'vscode-remote://ssh-remote+switchyard-sample-container/workspaces/sample', which: 'this' }],
+    ],
+    [
+      'auto',
+      [{ folder: 'vscode-remote://ssh-remote+switchyard-sample-container/workspaces/sample', which: 'this' }],
+    ],
+  ] as const) {
+    it(`is what Open in Container makes of this one, or not, with openIn ${openIn}`, async () => {
+      const settings = vscode.workspace.getConfiguration('switchyard');
+      await settings.update('openIn', openIn, vscode.ConfigurationTarget.Global);
+      await vscode.commands.executeCommand('switchyard.openInContainer');
+      assert.deepEqual(windows.take(), expected);
+      await vscode.commands.executeCommand('switchyard.backToHost');
+      assert.deepEqual(windows.take(), []);
     });
   }
 });
