@@ -2,7 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { watch, type FSWatcher } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import * as l10n from '@vscode/l10n';
+import { pollUntil } from '../base/abort.ts';
 import type { Disposable } from '../base/disposable.ts';
+import { SwitchyardError } from '../base/errors.ts';
+import { FileLock } from '../base/fileLock.ts';
 import type { Logger } from '../base/log.ts';
 
 /**
@@ -12,9 +16,12 @@ import type { Logger } from '../base/log.ts';
  */
 const askFile = 'ask';
 const answerFile = 'answer';
+/** How long another window may take to answer, and how often to see whether it is gone; milliseconds. */
+export const askMs = 30_000;
+const followEveryMs = 2_000;
 
 /** Asks the window that has the session; the question is answered once `isAnswered` says so. */
-export class Question {
+class Question {
   readonly #folder: string;
   readonly #number: string;
 
@@ -61,6 +68,51 @@ export class Answering implements Disposable {
   dispose(): void {
     this.#watcher.close();
   }
+}
+
+/**
+ * This window's turn: the lock, where no other window has it or one lets go of it.
+ * @returns undefined where another window has it, and has brought everything together
+ * @throws SwitchyardError `environment.busy` where that window does not answer
+ */
+export async function takeTurn(
+  stateFolder: string,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<FileLock | undefined> {
+  const file = lockFile(stateFolder);
+  const mine = await FileLock.take(file);
+  if (mine) return mine;
+  log.info('Sync: another window has this workspace, and is asked to bring it across.');
+  const question = await Question.ask(stateFolder);
+  const turn = await pollUntil(
+    async () => {
+      const lock = await FileLock.take(file);
+      return lock || (await question.isAnswered()) ? { lock } : undefined;
+    },
+    { everyMs: 100, timeoutMs: askMs, signal },
+  );
+  if (turn) return turn.lock;
+  throw new SwitchyardError({
+    code: 'environment.busy',
+    what: l10n.t('The workspace could not be synced.'),
+    why: l10n.t('Another window is syncing it, and does not answer.'),
+    next: l10n.t('Wait for it to finish, or close that window.'),
+    remedies: [{ do: 'retry' }],
+  });
+}
+
+/** The lock, as soon as the window that has it lets go of it. Waits as long as the signal lets it. */
+export function whenFree(stateFolder: string, signal: AbortSignal): Promise<FileLock | undefined> {
+  return pollUntil(() => FileLock.take(lockFile(stateFolder)), {
+    everyMs: followEveryMs,
+    timeoutMs: Infinity,
+    signal,
+  });
+}
+
+function lockFile(stateFolder: string): string {
+  return path.join(stateFolder, 'lock');
 }
 
 async function replace(file: string, text: string): Promise<void> {

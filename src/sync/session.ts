@@ -1,10 +1,12 @@
 import type { Disposable } from '../base/disposable.ts';
 import { Emitter } from '../base/event.ts';
+import { Timers } from '../base/timers.ts';
 import type { Baseline } from './baseline.ts';
 import { Engine, type EngineParts, type StepReport } from './engine.ts';
 import { Emptied } from './halts.ts';
 import type { BytePath } from './path.ts';
 import type { Side, SideName, WatchEvents } from './side.ts';
+import { Verifying } from './verifying.ts';
 
 /** A side that can be given up. */
 export type OwnedSide = Side & Disposable;
@@ -18,10 +20,6 @@ export interface SessionParts extends Omit<EngineParts, 'sides'> {
  * many follow. Not in the midst of them: until a disk is written through, whoever writes there waits.
  */
 const settleMs = { afterLast: 1_000, afterFirst: 10_000 };
-/** How long after the last change what was written is looked at once more: longer than `racyNs`. */
-const verifyAfterMs = 2_500;
-/** How many at a time: so few that a change made meanwhile does not wait for them longer than `ms`. */
-const verifying = { least: 16, most: 512, ms: 10 };
 /** More than this at once, and looking at everything is cheaper. */
 const manyPaths = 5_000;
 const scanEveryMs = 5 * 60_000;
@@ -39,14 +37,11 @@ export class Session implements Disposable {
   readonly #stepped = new Emitter<StepReport>();
   readonly #ended = new Emitter<unknown>();
   readonly #aborter = new AbortController();
-  readonly #timers = new Map<string, NodeJS.Timeout>();
+  readonly #timers = new Timers();
+  readonly #verifying = new Verifying(scanEveryMs);
   readonly #tries = new Map<BytePath, number>();
   #dirty: Record<SideName, Set<BytePath>> = { host: new Set(), guest: new Set() };
   #forced = new Set<BytePath>();
-  #verifying: BytePath[] = [];
-  #verifyCount = verifying.least;
-  #verifyAfter = verifyAfterMs;
-  #verifiedLast = Infinity;
   #scanWanted = false;
   #trustsPrints = false;
   #turn: Promise<unknown> = Promise.resolve();
@@ -168,7 +163,7 @@ export class Session implements Disposable {
     this.#live = true;
     // A guest that goes away while nothing happens must not be shown as in sync.
     guest.onDidLose?.((error) => this.#failed(error));
-    this.#every('scan', scanEveryMs, () => this.rescan());
+    this.#timers.every('scan', scanEveryMs, () => this.rescan());
   }
 
   /** Makes sure that these are looked at, changed or not. */
@@ -232,8 +227,7 @@ export class Session implements Disposable {
 
   dispose(): void {
     this.#live = false;
-    for (const timer of this.#timers.values()) clearTimeout(timer);
-    this.#timers.clear();
+    this.#timers.dispose();
     this.#aborter.abort(new DOMException('The sync ended.', 'AbortError'));
     this.#parts.sides.host.dispose();
     this.#parts.sides.guest.dispose();
@@ -252,7 +246,7 @@ export class Session implements Disposable {
       exhausted: () => {
         this.#polling[side] = true;
         this.#parts.log.warn(`Sync: the ${side} has no watches left and is looked at every few seconds.`);
-        this.#every('poll', pollEveryMs, () => this.rescan());
+        this.#timers.every('poll', pollEveryMs, () => this.rescan());
         this.#changed.fire();
       },
     };
@@ -261,7 +255,7 @@ export class Session implements Disposable {
   #hasWork(): boolean {
     if (!this.#live || this.#paused || this.#held || this.#emptied) return false;
     const { host, guest } = this.#dirty;
-    return this.#scanWanted || host.size + guest.size + this.#forced.size + this.#verifying.length > 0;
+    return this.#scanWanted || host.size + guest.size + this.#forced.size + this.#verifying.size > 0;
   }
 
   #wake(): void {
@@ -296,11 +290,11 @@ export class Session implements Disposable {
       this.#dirty = { host: new Set(), guest: new Set() };
       this.#forced = new Set();
       const idle = dirty.host.size + dirty.guest.size + forced.size === 0;
-      if (idle) for (const path of this.#verifying.splice(-this.#verifyCount)) forced.add(path);
+      if (idle) for (const path of this.#verifying.take()) forced.add(path);
       const began = performance.now();
       try {
         const report = await this.engine.some(dirty, forced, signal);
-        if (idle) this.#pace(performance.now() - began);
+        if (idle) this.#verifying.pace(performance.now() - began);
         for (const path of forced) if (!report.again.has(path)) this.#tries.delete(path);
         this.#after(report);
       } catch (error) {
@@ -333,13 +327,16 @@ export class Session implements Disposable {
     });
     this.#stepped.fire(report);
     for (const path of report.again) this.#retry(path);
-    if (report.full.size > 0) this.#later('full', retryMs.last, () => this.rescan());
+    if (report.full.size > 0) this.#timers.later('full', retryMs.last, () => this.rescan());
     const calm = report.again.size === 0 && !this.#scanWanted && this.pending === 0;
     this.#inSyncSince = calm ? (this.#inSyncSince ?? this.#parts.now()) : undefined;
     this.#steppedAt = performance.now();
     if (this.baseline.hasUncommitted) this.#settleSoon(this.#steppedAt);
-    if (this.baseline.racy.size > 0 && this.#verifying.length === 0) {
-      this.#later('verify', this.#verifyAfter, () => this.#verify());
+    if (this.baseline.racy.size > 0 && this.#verifying.size === 0) {
+      this.#timers.later('verify', this.#verifying.waitMs, () => {
+        this.#verifying.begin(this.baseline.racy);
+        this.#wake();
+      });
     }
     this.#changed.fire();
   }
@@ -353,27 +350,11 @@ export class Session implements Disposable {
       return;
     }
     const wait = Math.min(retryMs.last, retryMs.first * 2 ** Math.min(tries, 10));
-    this.#later(`retry ${path}`, wait, () => this.force([path]));
-  }
-
-  /** @param took how long, in milliseconds, the last of what is verified took */
-  #pace(took: number): void {
-    const next = took > verifying.ms ? this.#verifyCount / 2 : this.#verifyCount * 2;
-    this.#verifyCount = Math.min(verifying.most, Math.max(verifying.least, next));
-  }
-
-  #verify(): void {
-    const racy = [...this.baseline.racy];
-    // A clock that was set back makes files look new for long: look ever more rarely.
-    const noBetter = racy.length >= this.#verifiedLast && racy.length > 0;
-    this.#verifyAfter = noBetter ? Math.min(this.#verifyAfter * 2, scanEveryMs) : verifyAfterMs;
-    this.#verifiedLast = racy.length;
-    this.#verifying = racy;
-    this.#wake();
+    this.#timers.later(`retry ${path}`, wait, () => this.force([path]));
   }
 
   #settleSoon(first: number): void {
-    this.#later('settle', settleMs.afterLast, () => {
+    this.#timers.later('settle', settleMs.afterLast, () => {
       const now = performance.now();
       const isCalm = now - this.#steppedAt >= settleMs.afterLast;
       if (isCalm || now - first >= settleMs.afterFirst) void this.#settleQuietly();
@@ -388,24 +369,6 @@ export class Session implements Disposable {
       // The baseline on disk stays the older one, which costs the next start a comparison and no data.
       if (this.#live) this.#parts.log.warn(`Sync: the baseline was not written: ${String(error)}`);
     }
-  }
-
-  #later(name: string, ms: number, then: () => void): void {
-    if (this.#timers.has(name) || this.#aborter.signal.aborted) return;
-    this.#timers.set(
-      name,
-      setTimeout(() => {
-        this.#timers.delete(name);
-        then();
-      }, ms),
-    );
-  }
-
-  #every(name: string, ms: number, then: () => void): void {
-    this.#later(name, ms, () => {
-      then();
-      this.#every(name, ms, then);
-    });
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
 import * as l10n from '@vscode/l10n';
 import * as path from 'node:path';
-import { pollUntil, withDeadline } from '../base/abort.ts';
+import { withDeadline } from '../base/abort.ts';
 import { Emitter } from '../base/event.ts';
 import { isCancellation, SwitchyardError } from '../base/errors.ts';
 import { silentProgress, type Progress } from '../base/progress.ts';
@@ -9,9 +9,9 @@ import { ConflictBook } from './conflictBook.ts';
 import type { StepReport } from './engine.ts';
 import { carryReport, healthOf, tellEveryMs, throttled, type UnderWay } from './health.ts';
 import type { HaltAnswer, LiveSync, SyncHealth, TwoVersions } from './liveSync.ts';
-import { FileLock } from '../base/fileLock.ts';
+import type { FileLock } from '../base/fileLock.ts';
 import { openSession, type WorkspaceSyncOptions } from './openSession.ts';
-import { Answering, Question } from './otherWindow.ts';
+import { Answering, askMs, takeTurn, whenFree } from './otherWindow.ts';
 import { fromText, toText } from './path.ts';
 import { Rate } from './rate.ts';
 import { diskFull, explain } from './reasons.ts';
@@ -22,9 +22,6 @@ import { heldBackActions, removal, takeCopy } from './verbs.ts';
 export type { WorkspaceSyncOptions } from './openSession.ts';
 
 const settleMs = 60_000;
-/** How long another window may take to answer, and how often to see whether it is gone; milliseconds. */
-const askMs = 30_000;
-const followEveryMs = 2_000;
 
 interface Attached {
   readonly session: Session;
@@ -64,7 +61,7 @@ export class WorkspaceSync implements LiveSync {
       return this.#everything(this.#attached.session, request, progress, signal);
     }
     return this.#guarded(request, async () => {
-      const lock = await this.#turn(signal);
+      const lock = await takeTurn(this.#options.stateFolder, this.#options.log, signal);
       if (!lock) return nothingDone;
       try {
         const session = await this.#open(request, signal);
@@ -87,7 +84,7 @@ export class WorkspaceSync implements LiveSync {
     this.#following?.abort();
     if (this.#attached) await this.#end(this.#attached);
     return this.#guarded(request, async () => {
-      const lock = await this.#turn(signal);
+      const lock = await takeTurn(this.#options.stateFolder, this.#options.log, signal);
       if (lock) return this.#begin(request, lock, progress, signal);
       this.#follow(request);
       return nothingDone;
@@ -272,31 +269,6 @@ export class WorkspaceSync implements LiveSync {
     }
   }
 
-  /** The lock, in its turn; undefined where another window has it, and has brought everything together. */
-  async #turn(signal: AbortSignal): Promise<FileLock | undefined> {
-    const { stateFolder, log } = this.#options;
-    const file = path.join(stateFolder, 'lock');
-    const mine = await FileLock.take(file);
-    if (mine) return mine;
-    log.info('Sync: another window has this workspace, and is asked to bring it across.');
-    const question = await Question.ask(stateFolder);
-    const turn = await pollUntil(
-      async () => {
-        const lock = await FileLock.take(file);
-        return lock || (await question.isAnswered()) ? { lock } : undefined;
-      },
-      { everyMs: 100, timeoutMs: askMs, signal },
-    );
-    if (turn) return turn.lock;
-    throw new SwitchyardError({
-      code: 'environment.busy',
-      what: l10n.t('The workspace could not be synced.'),
-      why: l10n.t('Another window is syncing it, and does not answer.'),
-      next: l10n.t('Wait for it to finish, or close that window.'),
-      remedies: [{ do: 'retry' }],
-    });
-  }
-
   /** Takes over when the window that has the session lets go of it. */
   #follow(request: CarryRequest): void {
     const following = new AbortController();
@@ -304,11 +276,7 @@ export class WorkspaceSync implements LiveSync {
     const { signal } = following;
     request.connection.onDidClose(() => following.abort());
     const takeOver = async (): Promise<void> => {
-      const lock = await pollUntil(() => FileLock.take(path.join(this.#options.stateFolder, 'lock')), {
-        everyMs: followEveryMs,
-        timeoutMs: Infinity,
-        signal,
-      });
+      const lock = await whenFree(this.#options.stateFolder, signal);
       if (lock) await this.#guarded(request, () => this.#begin(request, lock, silentProgress, signal));
     };
     takeOver().catch((error: unknown) => {
