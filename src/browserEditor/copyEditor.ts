@@ -96,7 +96,9 @@ export async function copyEditor(
       bounded,
     );
   } catch (error) {
-    await shell(connection, `rm -rf ${quote(growing)}`, AbortSignal.timeout(shortMs)).catch(() => undefined);
+    await shell(connection, `rm -rf ${quote(growing)}`, AbortSignal.timeout(shortMs)).catch(
+      (failure: unknown) => progress.line(`${growing} stays there: ${String(failure)}`),
+    );
     signal.throwIfAborted();
     throw error instanceof SwitchyardError ? error : cannotRun((error as Error).message, error);
   }

@@ -1,8 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bounds } from './pages/until.ts';
 import { Session } from './session.ts';
+import { asStations } from './stations.ts';
 
 /** Prints a problem with the path as the container calls it. */
 const tasks = [
@@ -21,7 +22,6 @@ const tasks = [
 /** A person starts a server inside and looks at it in the browser, and runs a task. */
 describe('ports and tasks of a container', () => {
   let session: Session;
-  let broken = false;
 
   beforeAll(async () => {
     session = await Session.begin('ports');
@@ -32,13 +32,7 @@ describe('ports and tasks of a container', () => {
     await session.workbench.statusBar.waitFor(/^Container$/, bounds.create);
   }, bounds.create);
   afterAll(() => session.end());
-  beforeEach((context) => {
-    context.skip(broken, 'a station before it failed');
-    onTestFailed(async () => {
-      broken = true;
-      await session.picture('failed');
-    });
-  });
+  asStations(() => session.picture('failed'));
 
   test('the port of the config is forwarded, and its row says that nobody listens yet', async () => {
     const row = session.workbench.environments.row('Container');

@@ -2,27 +2,21 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bounds, until } from './pages/until.ts';
 import { Session } from './session.ts';
+import { asStations } from './stations.ts';
 
 /** One person's way through both kinds; each test is a station that begins where the one before ended. */
 describe('one project, container and VM', () => {
   let session: Session;
-  let broken = false;
 
   beforeAll(async () => {
     session = await Session.begin('toggle');
     await session.workbench.show('Switchyard');
   });
   afterAll(() => session.end());
-  beforeEach((context) => {
-    context.skip(broken, 'a station before it failed');
-    onTestFailed(async () => {
-      broken = true;
-      await session.picture('failed');
-    });
-  });
+  asStations(() => session.picture('failed'));
 
   test(
     'Open in Container makes it, and the figures are in the tree',

@@ -1,10 +1,11 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bounds, until } from '../pages/until.ts';
 import { Workbench } from '../pages/workbench.ts';
 import { Session } from '../session.ts';
+import { asStations } from '../stations.ts';
 
 /** The inner window reads the project's settings only: rows of text in its terminal instead of a picture of them. */
 const settings = { 'terminal.integrated.gpuAcceleration': 'off', 'workbench.startupEditor': 'none' };
@@ -18,7 +19,6 @@ export function browserEditorJourney(name: 'Container' | 'VM'): void {
   describe(`the browser editor of the ${name}`, () => {
     let session: Session;
     let inner: Page | undefined;
-    let broken = false;
 
     beforeAll(async () => {
       session = await Session.begin(`editor-${name.toLowerCase()}`);
@@ -31,14 +31,9 @@ export function browserEditorJourney(name: 'Container' | 'VM'): void {
       await workbench.terminal.waitForPrompt(bounds.start);
     }, bounds.create);
     afterAll(() => session.end());
-    beforeEach((context) => {
-      context.skip(broken, 'a station before it failed');
-      onTestFailed(async () => {
-        broken = true;
-        // First the inner one: the other is looked at in both themes, which a window that hangs never takes.
-        if (inner) await session.pictureOf(inner, 'inner-failed');
-        await session.pictureOf(session.workbench.page, 'failed');
-      });
+    asStations(async () => {
+      if (inner) await session.pictureOf(inner, 'inner-failed');
+      await session.pictureOf(session.workbench.page, 'failed');
     });
 
     test(

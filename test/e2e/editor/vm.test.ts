@@ -1,0 +1,3 @@
+import { browserEditorJourney } from './journey.ts';
+
+browserEditorJourney('VM');
