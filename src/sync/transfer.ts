@@ -1,9 +1,10 @@
-import { createHash } from 'node:crypto';
 import type { Baseline } from './baseline.ts';
 import { bulkCount, type BulkUpload } from './bulk.ts';
-import { isExecutable, printSize, sizeOf, typeOf, type Entry } from './entry.ts';
+import { fileOperation, type Copy } from './copy.ts';
+import { printSize, sizeOf, typeOf, type Entry } from './entry.ts';
 import { gitFolderOf, gitRank } from './git.ts';
 import { pointingRank } from './gitObjects.ts';
+import { sendLarge } from './largeFile.ts';
 import { eachInSlices, filterInSlices } from './slices.ts';
 import { ancestorsOf, depthOf, type BytePath } from './path.ts';
 import { baseOf, type Action } from './reconcile.ts';
@@ -11,7 +12,6 @@ import {
   absent,
   otherSide,
   wholeFileBytes,
-  type Content,
   type Operation,
   type Outcome,
   type ReadAnswer,
@@ -51,7 +51,6 @@ export interface TransferResult {
   readonly full: Set<SideName>;
 }
 
-type Copy = Extract<Action, { do: 'copy' }>;
 type Remove = Extract<Action, { do: 'remove' }>;
 
 /** How much is read from one side before it is sent to the other. */
@@ -333,41 +332,16 @@ export class Transfer {
     }
   }
 
-  /** Piece by piece into a staged file, which a later attempt goes on with. */
   async #large(to: SideName, copy: Copy, expect: string): Promise<void> {
-    const from = this.#sides[otherSide[to]];
-    const target = this.#sides[to];
-    const { print } = copy.source;
-    const id = `large-${createHash('sha256').update(`${copy.path}\0${print}`).digest('hex').slice(0, 32)}`;
-    const size = sizeOf(copy.source);
-    const start = Math.min(await target.staged(id, this.#signal), size);
-    // The last piece is asked for always: it brings the hash.
-    let offset = start === size ? Math.max(0, size - 1) : start;
-    let hash: string | undefined;
-    let entry = copy.source;
-    const underWay: Promise<void>[] = [];
-    while (offset < size) {
-      const piece = await from.readPiece({ path: copy.path, print, offset }, this.#signal);
-      if (!piece) {
-        this.result.stale.add(copy.path);
-        break;
-      }
-      const stored = target.stage(id, offset, piece.data, this.#signal);
-      stored.catch(() => undefined);
-      underWay.push(stored);
-      if (underWay.length >= 8) await underWay.shift();
-      offset += piece.data.length;
-      ({ hash, entry } = { hash: piece.hash, entry: piece.entry });
-      this.#count({ files: 0, bytes: piece.data.length });
-    }
-    await Promise.all(underWay);
-    if (offset < size) return;
-    const [outcome] = await target.apply(
-      [fileOperation(copy.path, expect, entry, { staged: id, size })],
+    const sent = await sendLarge(
+      { from: this.#sides[otherSide[to]], to: this.#sides[to] },
+      copy,
+      expect,
+      (bytes) => this.#count({ files: 0, bytes }),
       this.#signal,
     );
-    if (!outcome) return;
-    this.#copied(copy, entry, hash ?? '', outcome, true);
+    if (sent) this.#copied(copy, sent.entry, sent.hash, sent.outcome, true);
+    else this.result.stale.add(copy.path);
   }
 
   #copied(copy: Copy, source: Entry, hash: string, outcome: Outcome, counted = false): void {
@@ -393,8 +367,4 @@ export class Transfer {
     else this.result.failed.set(path, outcome.message);
     if (outcome.why === 'noSpace') this.result.full.add(side);
   }
-}
-
-function fileOperation(path: BytePath, expect: string, source: Entry, content: Content): Operation {
-  return { do: 'file', path, expect, executable: isExecutable(source), content };
 }

@@ -1,8 +1,10 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { pollUntil } from '../../src/base/abort.ts';
+import type { Progress } from '../../src/base/progress.ts';
 import { TwoFolders } from './support/twoFolders.ts';
 
 let two: TwoFolders;
@@ -65,6 +67,33 @@ describe.each([['python3'], ['perl'], ['sh']])('with %s', (interpreter) => {
       expect(two.read('guest', 'd0/e0/-f 0\n')).toBe('content 0');
       expectSame();
       expect(await two.carry()).toMatchObject({ toGuest: 0, toHost: 0, conflicts: [] });
+    });
+
+    it('goes on with a large file where it was cancelled', async () => {
+      const content = randomBytes(24 * 1024 ** 2);
+      two.write('host', 'large', content);
+      const cancel = new AbortController();
+      const carried = two.carry(cancel.signal);
+      const outcome = expect(carried).rejects.toThrow();
+      // By a program of its own: what it looks at comes and goes.
+      const isHalfWay = (): boolean =>
+        spawnSync('find', [two.place, '-name', 'large-*', '-size', '+1024k']).stdout.length > 0;
+      await pollUntil(() => Promise.resolve(isHalfWay() ? true : undefined), {
+        everyMs: 1,
+        timeoutMs: 30_000,
+        signal: AbortSignal.timeout(60_000),
+      });
+      cancel.abort();
+      await outcome;
+      const lines: string[] = [];
+      const progress: Progress = { step: () => undefined, line: (text) => void lines.push(text) };
+      expect(two.exists('guest', 'large')).toBe(false);
+      await two.carry(AbortSignal.timeout(60_000), progress);
+      expect(two.raw('guest', 'large').equals(content)).toBe(true);
+      // What had come already was not sent again.
+      const [, sent = ''] = /1 of 1 files, ([\d.]+) of 25 MB/.exec(lines.at(-1) ?? '') ?? [];
+      expect(Number(sent)).toBeGreaterThan(0);
+      expect(Number(sent)).toBeLessThan(24);
     });
 
     it('keeps both where both sides held something different, and takes over what is the same', async () => {

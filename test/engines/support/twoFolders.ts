@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { silentLogger } from '../../../src/base/log.ts';
-import { silentProgress } from '../../../src/base/progress.ts';
+import { silentProgress, type Progress } from '../../../src/base/progress.ts';
 import type { Connection } from '../../../src/connections/connection.ts';
 import type { CarryReport } from '../../../src/sync/carrier.ts';
 import { WorkspaceSync, type WorkspaceSyncOptions } from '../../../src/sync/workspaceSync.ts';
@@ -57,10 +57,13 @@ export class TwoFolders {
     return folder;
   }
 
-  async carry(signal: AbortSignal = AbortSignal.timeout(60_000)): Promise<CarryReport> {
+  async carry(
+    signal: AbortSignal = AbortSignal.timeout(60_000),
+    progress: Progress = silentProgress,
+  ): Promise<CarryReport> {
     return new WorkspaceSync(this.options).carry(
       { connection: this.connection, guestFolder: this.guest, guestId: this.guestId },
-      silentProgress,
+      progress,
       signal,
     );
   }
@@ -77,6 +80,10 @@ export class TwoFolders {
 
   read(side: 'host' | 'guest', at: string): string {
     return fs.readFileSync(path.join(this[side], at), 'utf8');
+  }
+
+  raw(side: 'host' | 'guest', at: string): Buffer {
+    return fs.readFileSync(path.join(this[side], at));
   }
 
   exists(side: 'host' | 'guest', at: string): boolean {
