@@ -18,6 +18,7 @@ import { EnvironmentHooks } from '../hooks/environmentHooks.ts';
 import { FileHookMarkers, WindowHookMarkers, type HookMarkers } from '../hooks/markers.ts';
 import { hookNames, hookPlan, occasionOf, type HookOccasion } from '../hooks/plan.ts';
 import { failedBefore } from '../hooks/run.ts';
+import { opened } from '../opened.ts';
 import { ShellReserve } from '../shells.ts';
 import { probeUserEnv } from '../userEnv.ts';
 import { environmentOf, type ContainerRecord, type RecordStore } from './record.ts';
@@ -132,7 +133,7 @@ export class ContainerSession {
     const { connection, shells } = this.#connected(record);
     // The hooks of a creation may change what a shell is given at its start.
     if (!isNew) shells.prepare();
-    const { problem, rest } = await this.#hooks.run(
+    const outcome = await this.#hooks.run(
       {
         connection,
         kind: 'container',
@@ -144,17 +145,7 @@ export class ContainerSession {
       record.merged.waitFor,
       options,
     );
-    if (rest) shells.prepareAfter(rest);
-    else shells.prepare();
-    return {
-      connection,
-      shell: (size, bound) => shells.open(size, bound),
-      start,
-      workspaceFolder: record.workspaceFolder,
-      carried,
-      problem,
-      hooks: rest,
-    };
+    return opened(shells, outcome, { start, workspaceFolder: record.workspaceFolder, carried });
   }
 
   /** The one connection to the container on record; one to another container or environment is ended. */

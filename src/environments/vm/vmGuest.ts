@@ -17,6 +17,7 @@ import type { CarryReport } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
 import type { EnvironmentAccess, EnvironmentState, OpenResult } from '../environment.ts';
 import type { Dotfiles } from '../hooks/dotfiles.ts';
+import { opened } from '../opened.ts';
 import { ShellReserve } from '../shells.ts';
 import { stateOf } from './domainState.ts';
 import { readBootId } from './bootId.ts';
@@ -260,18 +261,8 @@ export class VmGuest {
       start || !before.run ? this.#noteRun(before, start, connection, signal) : before,
       this.carry(settings, before, connection, progress, signal),
     ]);
-    const { problem, rest } = await this.#hooks.run(connection, record, { progress, signal });
-    if (rest) shells.prepareAfter(rest);
-    else shells.prepare();
-    return {
-      connection,
-      shell: (size, bound) => shells.open(size, bound),
-      start,
-      workspaceFolder: record.workspaceFolder,
-      carried,
-      problem,
-      hooks: rest,
-    };
+    const outcome = await this.#hooks.run(connection, record, { progress, signal });
+    return opened(shells, outcome, { start, workspaceFolder: record.workspaceFolder, carried });
   }
 
   /** Keeps which run and which boot this is. */
