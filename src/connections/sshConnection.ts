@@ -1,3 +1,4 @@
+import type net from 'node:net';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import * as l10n from '@vscode/l10n';
 import type { ClientChannel } from 'ssh2';
@@ -28,6 +29,7 @@ const graceMs = 2_000;
 /**
  * Logs in.
  * @param loginMs bound in milliseconds; longer for a server that is only just starting
+ * @param socket a connection to the server that nothing was said on yet; one is made where there is none
  * @throws SwitchyardError `ssh.hostKey` where the server shows another key than the known ones,
  *   `ssh.failed` where it cannot be reached or does not let us in
  */
@@ -36,8 +38,9 @@ export async function connectSsh(
   defaults: SshDefaults,
   signal: AbortSignal,
   loginMs = defaultLoginMs,
+  socket?: net.Socket,
 ): Promise<SshConnection> {
-  return new SshConnection(target, defaults, await login(target, target.user, loginMs, signal));
+  return new SshConnection(target, defaults, await login(target, target.user, loginMs, signal, socket));
 }
 
 /** A connection into a machine over SSH; one TCP connection, many channels. */

@@ -51,6 +51,7 @@ function signatures(type: string): ServerHostKeyAlgorithm[] {
 /**
  * Logs in.
  * @param loginMs bound in milliseconds
+ * @param dialled a connection to the server that nothing was said on yet; this owns it from now on
  * @throws SwitchyardError `ssh.hostKey`, `ssh.failed`
  */
 export async function login(
@@ -58,7 +59,9 @@ export async function login(
   user: string,
   loginMs: number,
   signal: AbortSignal,
+  dialled?: net.Socket,
 ): Promise<SshLogin> {
+  if (signal.aborted) dialled?.destroy();
   signal.throwIfAborted();
   // Lazily: ssh2 is heavy and a window may never need it.
   const { default: ssh2 } = await import('ssh2');
@@ -66,7 +69,7 @@ export async function login(
   let offered: Buffer | undefined;
   const client = new ssh2.Client();
   client.on('handshake', () => keepKeys(client));
-  const socket = net.connect({ host: target.host, port: target.port, noDelay: true });
+  const socket = dialled ?? net.connect({ host: target.host, port: target.port, noDelay: true });
   const config: ConnectConfig = {
     sock: socket,
     username: user,

@@ -165,6 +165,13 @@ describe('a project in its VM', () => {
     expect(size).toBeGreaterThan(5 * 2 ** 30);
   });
 
+  it('becomes the whole system, though the terminal comes first', async () => {
+    const connection = await vm.connect(never);
+    const target = ['sh', '-c', 'systemctl is-active multi-user.target || true'];
+    const isUp = (): Promise<string> => output(connection, target);
+    await expect.poll(isUp, { timeout: 240_000, interval: 1_000 }).toBe('active');
+  });
+
   it('gives plain ssh the same environment, and shows the pinned host key', async () => {
     const record = await machineRecord(project);
     const box = path.join(lab.folder, 'storage', 'boxes', record.boxKey);

@@ -67,7 +67,7 @@ export function hostName(name: string): string {
   return slug === '' ? 'vm' : slug;
 }
 
-/** Prepares a new machine, as root: its name, the workspace folder, the environment of plain `ssh`. */
+/** Prepares a new machine, as root: its name, its disk, the workspace folder, the environment of plain `ssh`. */
 export function prepareGuest(input: {
   readonly hostName: string;
   readonly user: string;
@@ -81,6 +81,7 @@ export function prepareGuest(input: {
 printf '%s\\n' "$1" > /etc/hostname
 printf '127.0.1.1\\t%s\\n' "$1" >> /etc/hosts
 printf '%s' "$1" > /proc/sys/kernel/hostname
+systemctl start switchyard-grow.service
 mkdir -p -- "$3"
 chown "$2:" -- "$3"
 sed -i '/^SetEnv /d' /etc/switchyard/sshd_config

@@ -45,6 +45,9 @@ const terminalCodes = /\u001b(?:\[[0-9;?]*[A-Za-z]|[A-Z])|\r/g;
 /** How often to ask for what raises no event, in milliseconds. */
 const pollMs = 250;
 
+/** After how long to ask a guest again to power off: one that is only just starting does not hear, in milliseconds. */
+const askAgainMs = 5_000;
+
 /**
  * One project's virtual machine: Vagrant makes and destroys it, libvirt does and answers everything else
  * (every Vagrant call costs a second before it does anything). Vagrant asks libvirt for the state itself,
@@ -180,9 +183,20 @@ export class Machine {
       const info = await this.info(signal);
       return info === undefined || info.state === 'shut off' ? true : undefined;
     };
-    if (await isOff()) return;
-    await this.#virsh(virshCommands.shutdown(this.domain), signal);
-    const off = await pollUntil(isOff, { everyMs: pollMs, timeoutMs: this.#timeouts.shutdownMs, signal });
+    let asked = -Infinity;
+    const goes = async (): Promise<true | undefined> => {
+      if (await isOff()) return true;
+      if (performance.now() - asked < askAgainMs) return undefined;
+      asked = performance.now();
+      try {
+        await this.#virsh(virshCommands.shutdown(this.domain), signal);
+      } catch (error) {
+        // Between the look and the word it may have gone.
+        if (!(await isOff())) throw error;
+      }
+      return undefined;
+    };
+    const off = await pollUntil(goes, { everyMs: pollMs, timeoutMs: this.#timeouts.shutdownMs, signal });
     if (off) return;
     progress.line(
       l10n.t('It did not power off in {0} s; pulling the plug.', this.#timeouts.shutdownMs / 1000),

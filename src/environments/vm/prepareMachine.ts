@@ -51,7 +51,11 @@ export async function prepareMachine(
   const image = await buildProjectImage(project, parts, { progress, signal });
   const merged: Readonly<Record<string, unknown>> = { ...image.configuration.mergedConfiguration };
   await parts.hooks.initialize(merged, { progress, signal });
-  const { box, cached } = await parts.boxes.ensure(image.id, image.layers, project.id, { progress, signal });
+  const { box, cached } = await parts.boxes.ensure(image.id, image.layers, project.id, {
+    acceleration: acceleration.type,
+    progress,
+    signal,
+  });
   const { mergedConfiguration, workspace } = image.configuration;
   const record: MachineRecord = {
     version: 1,

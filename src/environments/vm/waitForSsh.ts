@@ -1,7 +1,7 @@
-import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SwitchyardError } from '../../base/errors.ts';
 import { connectSsh, type SshConnection, type SshDefaults } from '../../connections/sshConnection.ts';
+import { dial } from './dial.ts';
 import { noAnswer, type Machine } from './machine.ts';
 
 export interface SshAccess {
@@ -10,9 +10,12 @@ export interface SshAccess {
   readonly hostKey: string;
 }
 
-/** How long to wait for an answer to a TCP connection attempt, and between two attempts, in milliseconds. */
-const probeMs = 2_000;
+/** How long to try an address before looking whether the machine has another one, in milliseconds. */
+const dialMs = 3_000;
+/** Between two rounds, in milliseconds. */
 const pauseMs = 100;
+/** How long a handshake may take at least, in milliseconds. */
+const leastMs = 2_000;
 /** How long one handshake may take, in milliseconds. */
 const patienceMs = 120_000;
 
@@ -43,14 +46,16 @@ export async function waitForSsh(
       const [current, info] = await Promise.all([machine.address(signal), machine.info(signal)]);
       if (info?.state !== 'running') throw noAnswer(address ? 'ssh' : 'address', await machine.console());
       address = current ?? address;
-      nextLook = performance.now() + 3_000;
+      nextLook = performance.now() + dialMs;
     }
-    if (address !== undefined && (await answers(address, signal))) {
+    const socket =
+      address === undefined ? undefined : await dial({ host: address, port: 22 }, dialMs, signal);
+    if (address !== undefined && socket) {
       try {
         const target = { ...access, host: address, port: 22, hostKeys: [access.hostKey], admin: 'root' };
         // To give up a slow handshake and begin another makes a slow guest slower.
-        const loginMs = Math.max(probeMs, Math.min(patienceMs, deadline - performance.now()));
-        return { connection: await connectSsh(target, defaults, signal, loginMs), address };
+        const loginMs = Math.max(leastMs, Math.min(patienceMs, deadline - performance.now()));
+        return { connection: await connectSsh(target, defaults, signal, loginMs, socket), address };
       } catch (error) {
         // Its SSH server may be starting; another machine's key is no matter of time, unless that machine
         // only sits at the address of the last time.
@@ -64,22 +69,4 @@ export async function waitForSsh(
     }
     await delay(pauseMs, undefined, { signal });
   }
-}
-
-/** Whether something listens on port 22. */
-async function answers(host: string, signal: AbortSignal): Promise<boolean> {
-  signal.throwIfAborted();
-  return new Promise<boolean>((resolve, reject) => {
-    const socket = net.connect({ host, port: 22, timeout: probeMs });
-    const onAbort = (): void => finish(() => reject(signal.reason as Error));
-    const finish = (act: () => void): void => {
-      signal.removeEventListener('abort', onAbort);
-      socket.destroy();
-      act();
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    socket.once('connect', () => finish(() => resolve(true)));
-    socket.once('timeout', () => finish(() => resolve(false)));
-    socket.on('error', () => finish(() => resolve(false)));
-  });
 }

@@ -6,6 +6,7 @@ import * as l10n from '@vscode/l10n';
 import type Docker from 'dockerode';
 import { SwitchyardError } from '../../../base/errors.ts';
 import type { Progress } from '../../../base/progress.ts';
+import type { Acceleration } from '../acceleration.ts';
 import {
   buildFailure,
   buildLabel,
@@ -16,7 +17,7 @@ import {
 import { familyOf, parseOsRelease, type Distribution, type Family } from './family.ts';
 import { assembleScript, builderContext, guestFiles } from './guestFiles.ts';
 import { contentKey, type GuestKeys } from './keys.ts';
-import { firstFile, packFiles } from './tar.ts';
+import { firstFile, packFiles, type TarFile } from './tar.ts';
 
 /** Bound on installing the system into the image and on writing the disk, in milliseconds. */
 const stepMs = 30 * 60_000;
@@ -30,14 +31,23 @@ const builderTag = `switchyard-box-builder:${contentKey(
  * What, besides the image, decides what a box holds. Part of a box's key, so that a new version of
  * Switchyard builds boxes anew where its recipe changed.
  */
-export const recipeKey = contentKey(
-  builderTag,
-  assembleScript,
-  familyOf({ name: 'Debian', ids: ['debian'] }, '').systemScript,
-  ...guestFiles({ userPrivate: '', userPublic: '', hostPrivate: '', hostPublic: '' }).map(
-    (file) => file.path + file.content,
-  ),
-);
+export function recipeKey(acceleration: Acceleration['type']): string {
+  return contentKey(
+    builderTag,
+    assembleScript,
+    familyOf({ name: 'Debian', ids: ['debian'] }, '').systemScript,
+    ...guestFiles({ userPrivate: '', userPublic: '', hostPrivate: '', hostPublic: '' }, acceleration).map(
+      (file) => file.path + file.content,
+    ),
+  );
+}
+
+export interface BuildOptions {
+  /** Of the machines that will be made of the box. */
+  readonly acceleration: Acceleration['type'];
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
 
 /**
  * Makes Vagrant boxes out of container images: a layer with init system and SSH server on top of the
@@ -57,12 +67,7 @@ export class BoxBuilder {
    * @param boxFile where to write it; removed again where the build fails
    * @throws SwitchyardError `image.family`, `image.buildFailed`, `image.unavailable`, `disk.full`, `timeout`
    */
-  async build(
-    image: string,
-    boxFile: string,
-    keys: GuestKeys,
-    options: { readonly progress: Progress; readonly signal: AbortSignal },
-  ): Promise<void> {
+  async build(image: string, boxFile: string, keys: GuestKeys, options: BuildOptions): Promise<void> {
     const { progress, signal } = options;
     const onLine = (line: string): void => progress.line(line);
     await sweepBuildContainers(this.#docker, signal);
@@ -74,7 +79,7 @@ export class BoxBuilder {
       const what = l10n.t('The packages that a virtual machine needs could not be added to the image.');
       await runStep(layer, { what, onLine, signal, timeoutMs: stepMs });
       progress.step(l10n.t('Writing the disk'));
-      await this.#assemble(layer, boxFile, keys, onLine, signal);
+      await this.#assemble(layer, boxFile, guestFiles(keys, options.acceleration), onLine, signal);
     });
   }
 
@@ -86,14 +91,14 @@ export class BoxBuilder {
   async #assemble(
     layer: Docker.Container,
     boxFile: string,
-    keys: GuestKeys,
+    files: readonly TarFile[],
     onLine: (line: string) => void,
     signal: AbortSignal,
   ): Promise<void> {
     const what = l10n.t('The disk of the virtual machine could not be written.');
     const step = { image: builderTag, script: assembleScript, input: true, scratch: ['/work'] };
     await withBuildContainer(this.#docker, step, signal, async (builder) => {
-      await builder.putArchive(await packFiles(guestFiles(keys)), { path: '/', abortSignal: signal });
+      await builder.putArchive(await packFiles(files), { path: '/', abortSignal: signal });
       const input = asReadable(await layer.export({ abortSignal: signal }));
       await runStep(builder, { what, input, onLine, signal, timeoutMs: stepMs });
       const box = asReadable(await builder.getArchive({ path: '/work/out/.', abortSignal: signal }));

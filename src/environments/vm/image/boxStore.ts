@@ -21,7 +21,7 @@ import type { Runner } from '../../../base/process.ts';
 import type { DockerEngine } from '../../../engines/docker.ts';
 import { spokenLines, vagrantCommands, vagrantError } from '../../../engines/vagrant.ts';
 import { virshCommands, virshError } from '../../../engines/virsh.ts';
-import { BoxBuilder, recipeKey } from './boxBuilder.ts';
+import { BoxBuilder, recipeKey, type BuildOptions } from './boxBuilder.ts';
 import { contentKey, generateKeys } from './keys.ts';
 
 /** A box that Switchyard built, ready for Vagrant. */
@@ -82,10 +82,10 @@ export class BoxStore {
     image: string,
     layers: readonly string[],
     user: string,
-    options: { readonly progress: Progress; readonly signal: AbortSignal },
+    options: BuildOptions,
   ): Promise<{ box: Box; cached: boolean }> {
     // Vagrant's boxes belong to the whole account: another editor's storage has keys of its own for them.
-    const key = contentKey(recipeKey, this.#folder, ...layers);
+    const key = contentKey(recipeKey(options.acceleration), this.#folder, ...layers);
     let box = await this.find(key);
     const cached = box !== undefined;
     while (!box) {
@@ -150,11 +150,7 @@ export class BoxStore {
     }
   }
 
-  async #build(
-    key: string,
-    image: string,
-    options: { readonly progress: Progress; readonly signal: AbortSignal },
-  ): Promise<Box> {
+  async #build(key: string, image: string, options: BuildOptions): Promise<Box> {
     const { progress, signal } = options;
     await mkdir(this.#folder, { recursive: true });
     await this.#sweep();
