@@ -29,9 +29,27 @@ export interface Comparison {
   after?(side: 'ours' | 'peer'): Promise<unknown>;
 }
 
-/** Runs a suite is told to make of each side. */
+/** What a suite is told to do. */
 export interface BenchOptions {
+  /** Runs of each side. */
   readonly runs: number;
+  /** How the names of the rows begin that are wanted; undefined is all. */
+  readonly rows?: string | undefined;
+}
+
+/** Whether any row whose name begins so is wanted. */
+export function isWanted(prefix: string, { rows }: BenchOptions): boolean {
+  return rows === undefined || rows.startsWith(prefix) || prefix.startsWith(rows);
+}
+
+/** The rows that are wanted of these, in order. */
+export async function compareAll(comparisons: readonly Comparison[], bench: BenchOptions): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const comparison of comparisons) {
+    if (bench.rows !== undefined && !comparison.name.startsWith(bench.rows)) continue;
+    rows.push(await compare(comparison, bench));
+  }
+  return rows;
 }
 
 /** Runs both sides by turns (A B A B), so that what slows the machine down slows both. */

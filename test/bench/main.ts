@@ -7,20 +7,23 @@ const suites: Readonly<Record<string, () => Promise<(options: BenchOptions) => P
   door: async () => (await import('./door.ts')).doorSuite,
   switch: async () => (await import('./switch.ts')).switchSuite,
   sync: async () => (await import('./sync.ts')).syncSuite,
+  'vm-boot': async () => (await import('./vmBoot.ts')).vmBootSuite,
 };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'string' }, runs: { type: 'string', default: '5' } },
+  options: { json: { type: 'string' }, rows: { type: 'string' }, runs: { type: 'string', default: '5' } },
 });
 const [name = ''] = positionals;
 const load = Object.hasOwn(suites, name) ? suites[name] : undefined;
 const runs = Number(values.runs);
 if (!load || !Number.isInteger(runs) || runs < 1) {
-  console.error(`usage: npm run bench -- ${Object.keys(suites).join('|')} [--json FILE] [--runs N]`);
+  console.error(
+    `usage: npm run bench -- ${Object.keys(suites).join('|')} [--json FILE] [--runs N] [--rows PREFIX]`,
+  );
   process.exit(2);
 }
 const suite = await load();
-const report = await suite({ runs });
+const report = await suite({ runs, rows: values.rows });
 console.log(table(report));
 if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, undefined, 2)}\n`);

@@ -1,13 +1,16 @@
-import type { BenchOptions, Report, Row } from './harness.ts';
+import { isWanted, type BenchOptions, type Report, type Row } from './harness.ts';
 import { containerRows } from './switchContainer.ts';
 import { vmRows } from './switchVm.ts';
 
-/** The rows of each kind; each makes its own project, and removes it. */
-const groups: readonly ((bench: BenchOptions) => Promise<readonly Row[]>)[] = [containerRows, vmRows];
+/** The rows of each kind, by how their names begin; each makes its own project, and removes it. */
+const groups: readonly (readonly [prefix: string, (bench: BenchOptions) => Promise<readonly Row[]>])[] = [
+  ['container ', containerRows],
+  ['VM ', vmRows],
+];
 
 /** How long it takes until an environment is active, beside the tools that people use today. */
 export async function switchSuite(bench: BenchOptions): Promise<Report> {
   const rows: Row[] = [];
-  for (const group of groups) rows.push(...(await group(bench)));
+  for (const [prefix, group] of groups) if (isWanted(prefix, bench)) rows.push(...(await group(bench)));
   return { suite: 'switch', rows };
 }

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { silentProgress } from '../../src/base/progress.ts';
 import { makeProject, realProvider, sample, type TestProject } from '../engines/support/containerProject.ts';
 import { never } from '../engines/support/docker.ts';
-import { compare, type BenchOptions, type Row } from './harness.ts';
+import { compareAll, type BenchOptions, type Comparison, type Row } from './harness.ts';
 import { prompt } from './prompt.ts';
 
 const exec = promisify(execFile);
@@ -34,59 +34,48 @@ export async function containerRows(bench: BenchOptions): Promise<readonly Row[]
     await open();
     await end();
     await up();
-    return [
-      await compare(
-        {
-          name: 'container running → active',
-          goal: '<=0.07',
-          peerName: 'devcontainer up',
-          ours: open,
-          after,
-          peer: up,
+    const comparisons: readonly Comparison[] = [
+      {
+        name: 'container running → active',
+        goal: '<=0.07',
+        peerName: 'devcontainer up',
+        ours: open,
+        after,
+        peer: up,
+      },
+      {
+        name: 'container stopped → active',
+        goal: '<=0.25',
+        peerName: 'devcontainer up',
+        ours: open,
+        after,
+        peer: up,
+        before: (side) => docker(side === 'ours' ? ours : peer, 'stop'),
+      },
+      {
+        name: 'container stopped → active',
+        goal: '<=1.5',
+        peerName: 'docker start + exec true',
+        ours: open,
+        after,
+        peer: async () => {
+          await docker(peer, 'start');
+          await docker(peer, 'exec', 'true');
         },
-        bench,
-      ),
-      await compare(
-        {
-          name: 'container stopped → active',
-          goal: '<=0.25',
-          peerName: 'devcontainer up',
-          ours: open,
-          after,
-          peer: up,
-          before: (side) => docker(side === 'ours' ? ours : peer, 'stop'),
-        },
-        bench,
-      ),
-      await compare(
-        {
-          name: 'container stopped → active',
-          goal: '<=1.5',
-          peerName: 'docker start + exec true',
-          ours: open,
-          after,
-          peer: async () => {
-            await docker(peer, 'start');
-            await docker(peer, 'exec', 'true');
-          },
-          before: (side) => docker(side === 'ours' ? ours : peer, 'stop'),
-        },
-        bench,
-      ),
-      await compare(
-        {
-          name: 'container first create, image cached',
-          goal: '<=1.1',
-          peerName: 'devcontainer up',
-          ours: open,
-          after,
-          peer: up,
-          // The container only: to destroy it our way would take the image along.
-          before: (side) => docker(side === 'ours' ? ours : peer, 'rm', '--force'),
-        },
-        bench,
-      ),
+        before: (side) => docker(side === 'ours' ? ours : peer, 'stop'),
+      },
+      {
+        name: 'container first create, image cached',
+        goal: '<=1.1',
+        peerName: 'devcontainer up',
+        ours: open,
+        after,
+        peer: up,
+        // The container only: to destroy it our way would take the image along.
+        before: (side) => docker(side === 'ours' ? ours : peer, 'rm', '--force'),
+      },
     ];
+    return await compareAll(comparisons, bench);
   } finally {
     await ours.remove();
     provider.dispose();

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { silentProgress } from '../../src/base/progress.ts';
 import { never } from '../engines/support/docker.ts';
 import { virsh, vmLab } from '../engines/support/vm.ts';
-import { compare, type BenchOptions, type Row } from './harness.ts';
+import { compareAll, type BenchOptions, type Comparison, type Row } from './harness.ts';
 import { prompt } from './prompt.ts';
 
 const exec = promisify(execFile);
@@ -45,43 +45,35 @@ export async function vmRows(bench: BenchOptions): Promise<readonly Row[]> {
     const ours = await readFile(path.join(project.storage, 'vm', 'Vagrantfile'), 'utf8');
     await writeFile(path.join(peer, 'Vagrantfile'), asAPersonHasIt(ours, `peer-${project.id}-`));
     await up();
-    return [
-      await compare(
-        {
-          name: 'VM running → active',
-          goal: '<=0.07',
-          peerName: 'vagrant ssh -c true',
-          ours: active,
-          after,
-          peer: () => vagrant('ssh', '-c', 'true'),
-        },
-        bench,
-      ),
-      await compare(
-        {
-          name: 'VM suspended → active',
-          goal: '<=0.2',
-          peerName: 'vagrant resume',
-          ours: active,
-          after,
-          peer: () => vagrant('resume'),
-          before: (side) => (side === 'ours' ? vm.suspend(options) : virsh('managedsave', domain)),
-        },
-        bench,
-      ),
-      await compare(
-        {
-          name: 'VM halted → active',
-          goal: '<=0.55',
-          peerName: 'vagrant up',
-          ours: active,
-          after,
-          peer: up,
-          before: (side) => (side === 'ours' ? vm.stop(options) : vagrant('halt')),
-        },
-        bench,
-      ),
+    const comparisons: readonly Comparison[] = [
+      {
+        name: 'VM running → active',
+        goal: '<=0.07',
+        peerName: 'vagrant ssh -c true',
+        ours: active,
+        after,
+        peer: () => vagrant('ssh', '-c', 'true'),
+      },
+      {
+        name: 'VM suspended → active',
+        goal: '<=0.2',
+        peerName: 'vagrant resume',
+        ours: active,
+        after,
+        peer: () => vagrant('resume'),
+        before: (side) => (side === 'ours' ? vm.suspend(options) : virsh('managedsave', domain)),
+      },
+      {
+        name: 'VM halted → active',
+        goal: '<=0.55',
+        peerName: 'vagrant up',
+        ours: active,
+        after,
+        peer: up,
+        before: (side) => (side === 'ours' ? vm.stop(options) : vagrant('halt')),
+      },
     ];
+    return await compareAll(comparisons, bench);
   } finally {
     if (existsSync(path.join(peer, 'Vagrantfile'))) await vagrant('destroy', '--force');
     await vm.destroy(options);
