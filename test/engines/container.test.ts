@@ -3,12 +3,13 @@ import { appendFile, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } 
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { pollUntil } from '../../src/base/abort.ts';
 import type { EnvironmentStatus } from '../../src/environments/environment.ts';
 import {
   collectProgress,
   makeProject,
+  realProvider,
   sample,
   shell,
   writeConfig,
@@ -378,6 +379,42 @@ describe('a terminal', () => {
     expect(code).toBe(0);
     const seen = await line('echo "<$NEW $(id -Gn) $(stty size)>"');
     expect(seen).toContain('<fresh dev games 31 101>');
+  });
+});
+
+describe('the person’s dotfiles', () => {
+  const program = 'echo dotfiles >> ~/order; cp .greeting ~/greeting';
+  const dockerfile = `FROM debian:bookworm
+RUN apt-get update && apt-get install -y --no-install-recommends rsync git openssh-client && rm -rf /var/lib/apt/lists/*
+RUN useradd --create-home dev && mkdir /srv/mine && chown dev: /srv/mine
+USER dev
+RUN cd /srv/mine && git init --quiet && echo hello > .greeting && echo '${program}' > install.sh \\
+ && git add . && git -c user.name=dev -c user.email=dev@example.org commit --quiet --message first
+`;
+  const provider = realProvider({
+    dotfiles: { repository: '/srv/mine', targetPath: '~/mine', installCommand: '' },
+  });
+  afterAll(() => provider.dispose());
+
+  it('come from their repository once, after the creation’s hooks and before the start’s', async () => {
+    const { environment } = await make({
+      provider,
+      dockerfile,
+      config: {
+        build: { dockerfile: 'Dockerfile' },
+        remoteUser: 'dev',
+        postCreateCommand: 'echo postCreate >> ~/order',
+        postStartCommand: 'echo postStart >> ~/order',
+      },
+    });
+    const first = await environment.open(quietly());
+    expect(await first.hooks).toBeUndefined();
+    const seen = 'cat ~/order ~/greeting && git -C ~/mine log --format=%s';
+    expect(await shell(first.connection, seen)).toBe('postCreate\ndotfiles\npostStart\nhello\nfirst');
+    await environment.stop(quietly());
+    const again = await environment.open(quietly());
+    expect(await again.hooks).toBeUndefined();
+    expect(await shell(again.connection, 'cat ~/order')).toBe('postCreate\ndotfiles\npostStart\npostStart');
   });
 });
 

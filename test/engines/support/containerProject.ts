@@ -10,6 +10,7 @@ import { DevcontainerCli } from '../../../src/engines/devcontainerCli.ts';
 import type { DockerEngine } from '../../../src/engines/docker.ts';
 import { ContainerProvider } from '../../../src/environments/container/containerProvider.ts';
 import { findContainer } from '../../../src/environments/container/lookup.ts';
+import type { Dotfiles } from '../../../src/environments/hooks/dotfiles.ts';
 import type { Environment } from '../../../src/environments/environment.ts';
 import type { Connection } from '../../../src/connections/connection.ts';
 import { run } from '../../../src/connections/run.ts';
@@ -30,6 +31,7 @@ export function realProvider(
     log?: Logger;
     /** What the config sees of this computer on top of this process's variables. */
     env?: Readonly<Record<string, string>>;
+    dotfiles?: Dotfiles;
   } = {},
 ): ContainerProvider {
   const log = options.log ?? silentLogger;
@@ -40,6 +42,7 @@ export function realProvider(
     log,
     devcontainer: new DevcontainerCli({ ...programs, env: options.env ?? {} }, runner, log),
     dockerProgram: programs.docker,
+    dotfiles: () => options.dotfiles,
     syncFor: (project, rules) =>
       new WorkspaceSync({
         hostFolder: project.folder,
