@@ -78,7 +78,7 @@ export function doorTable(kind: string, open: () => Promise<TestDoor>): void {
 
       it('get variables that the client sends', async () => {
         const { stdout } = await ssh(['-o', 'SetEnv=LC_TEST=häh', door.alias, 'echo $LC_TEST'], '').ended;
-        expect(stdout.toString()).toBe('häh\n');
+        expect(stdout.toString()).toBe(door.takesVariables ? 'häh\n' : '\n');
       });
 
       it('hear the end of their input, and do not hold up the client by not reading it', async () => {
@@ -266,16 +266,22 @@ export function doorTable(kind: string, open: () => Promise<TestDoor>): void {
         expect((await exchange(await connect(local), 'abc')).toString()).toBe('cba');
         await Promise.all([forward.kill(), client.kill()]);
         const server = await reverser(path.join(scratch, 'r.sock'));
-        const { stdout } = await ssh(
-          [
-            ...['-o', 'ExitOnForwardFailure=yes', '-R', `/tmp/back.sock:${scratch}/r.sock`, door.alias],
-            `perl -MSocket -e 'socket(S,AF_UNIX,SOCK_STREAM,0); connect(S,pack_sockaddr_un("/tmp/back.sock")) or die $!; syswrite S,"hello"; shutdown S,1; print <S>'; ls -l /tmp/back.sock | cut -c1-10`,
-          ],
-          '',
-        ).ended;
-        expect(stdout.toString()).toBe('ollehsrw-------\n');
+        const back = async (): Promise<string> => {
+          const { stdout } = await ssh(
+            [
+              ...['-o', 'ExitOnForwardFailure=yes', '-R', `/tmp/back.sock:${scratch}/r.sock`, door.alias],
+              `perl -MSocket -e 'socket(S,AF_UNIX,SOCK_STREAM,0); connect(S,pack_sockaddr_un("/tmp/back.sock")) or die $!; syswrite S,"hello"; shutdown S,1; print <S>'; ls -l /tmp/back.sock | cut -c1-10`,
+            ],
+            '',
+          ).ended;
+          return stdout.toString();
+        };
+        expect(await back()).toBe('ollehsrw-------\n');
+        if (door.takesSocketsAway) expect(await back(), 'the same path again').toBe('ollehsrw-------\n');
         server.close();
-        expect(await inside('rm -f /tmp/inside.sock; ls /tmp/*.sock 2>/dev/null | wc -l')).toBe('0\n');
+        const left = door.takesSocketsAway ? '' : '/tmp/back.sock\n';
+        expect(await inside('rm -f /tmp/inside.sock; ls /tmp/*.sock 2>/dev/null || :')).toBe(left);
+        await inside('rm -f /tmp/back.sock');
       });
 
       it('-A brings the agent here to there, and takes its socket away afterwards', async () => {

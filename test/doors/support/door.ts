@@ -19,13 +19,17 @@ export interface TestDoor {
   readonly config: string;
   /** A folder of this computer for the test's files. */
   readonly folder: string;
+  /** Whether variables that a client sends are taken; sshd takes none that its configuration does not name. */
+  readonly takesVariables: boolean;
+  /** Whether the socket of a forward that ended is taken away; sshd leaves it, and it is in the next one's way. */
+  readonly takesSocketsAway: boolean;
   /** The command lines of what runs in the environment besides its own services, read past the door. */
   processes(): Promise<string[]>;
   end(): Promise<void>;
 }
 
 /** What the table needs in an environment: a user `dev`, perl, and the other ends of rsync, git and scp. */
-const dockerfile = `FROM debian:bookworm
+export const doorDockerfile = `FROM debian:bookworm
 RUN apt-get update && apt-get install -y --no-install-recommends rsync git openssh-client && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --shell /bin/bash dev
 `;
@@ -54,7 +58,7 @@ export async function containerDoor(
   let image = options.image;
   if (image === undefined) {
     await mkdir(path.join(folder, 'image'));
-    await writeFile(path.join(folder, 'image', 'Dockerfile'), dockerfile);
+    await writeFile(path.join(folder, 'image', 'Dockerfile'), doorDockerfile);
     const built = await succeed('docker', ['build', '--quiet', path.join(folder, 'image')]);
     image = built.trim();
   }
@@ -104,6 +108,8 @@ export async function containerDoor(
   );
   return {
     kind: 'container',
+    takesVariables: true,
+    takesSocketsAway: true,
     alias,
     config,
     folder,

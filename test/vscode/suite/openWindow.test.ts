@@ -9,6 +9,8 @@ import { OpenedWindows } from '../openedWindows.ts';
 
 /** Bound on making the sample's container, in milliseconds. */
 const createMs = 300_000;
+/** Bound on a program, in milliseconds: nothing else ends one that the whole window waits for. */
+const programMs = 50_000;
 
 describe('A window inside', () => {
   let windows: OpenedWindows;
@@ -21,10 +23,11 @@ describe('A window inside', () => {
     assert.ok(first, 'the window has no folder');
     folder = first.uri.fsPath;
     await vscode.commands.executeCommand('switchyard.openInContainer');
-    const name = execFileSync('docker', [
-      'ps',
-      ...['--filter', `label=devcontainer.local_folder=${folder}`, '--format', '{{.Names}}'],
-    ]);
+    const name = execFileSync(
+      'docker',
+      ['ps', '--filter', `label=devcontainer.local_folder=${folder}`, '--format', '{{.Names}}'],
+      { timeout: programMs },
+    );
     container = { name: name.toString().trim() };
     assert.match(container.name, /^\S+$/, 'the container does not run');
     windows = new OpenedWindows();
@@ -60,7 +63,10 @@ describe('A window inside', () => {
     await open('ms-vscode-remote.remote-ssh', 'new');
     const config = join(homedir(), '.ssh', 'switchyard', 'config');
     const alias = 'switchyard-sample-container';
-    const inside = execFileSync('ssh', ['-F', config, alias, 'ls /workspaces/sample'], { input: '' });
+    const inside = execFileSync('ssh', ['-F', config, alias, 'ls /workspaces/sample'], {
+      input: '',
+      timeout: programMs,
+    });
     assert.match(inside.toString(), /^server\.pl$/m);
   });
 

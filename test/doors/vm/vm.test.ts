@@ -1,0 +1,4 @@
+import { vmDoor } from '../support/vmDoor.ts';
+import { doorTable } from '../table.ts';
+
+doorTable('virtual machine', vmDoor);
