@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 
@@ -57,6 +57,15 @@ export function parseMachineIndex(text: string): IndexedMachine[] {
       },
     ];
   });
+}
+
+/** True where the folder of its Vagrantfile is no longer there: Vagrant keeps such entries until it prunes them. */
+export async function isProjectGone({ vagrantfilePath }: IndexedMachine): Promise<boolean> {
+  try {
+    return !(await stat(vagrantfilePath)).isDirectory();
+  } catch (error) {
+    return ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+  }
 }
 
 function field(value: unknown, key: string): unknown {

@@ -71,7 +71,8 @@ export class Operations implements Disposable {
                 },
                 line: (text) => {
                   this.#log.debug(text);
-                  progress.report({ message: `${step} — ${shorten(text)}` });
+                  const said = shorten(text);
+                  progress.report({ message: said === step ? step : `${step} — ${said}` });
                 },
               },
             });

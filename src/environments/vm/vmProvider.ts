@@ -9,7 +9,12 @@ import type { Logger } from '../../base/log.ts';
 import type { Command, Runner } from '../../base/process.ts';
 import type { Project } from '../../config/project.ts';
 import { spokenLines, vagrantCommands, vagrantError } from '../../engines/vagrant.ts';
-import { readMachineIndex, vagrantHome, type IndexedMachine } from '../../engines/vagrantIndex.ts';
+import {
+  isProjectGone,
+  readMachineIndex,
+  vagrantHome,
+  type IndexedMachine,
+} from '../../engines/vagrantIndex.ts';
 import { isNoDomain, parseEvent, virshCommands, virshError } from '../../engines/virsh.ts';
 import { capabilitiesOf } from '../capabilities.ts';
 import type {
@@ -72,19 +77,24 @@ export class VmProvider implements EnvironmentProvider {
 
   async listOthers(signal: AbortSignal): Promise<readonly OtherEnvironment[]> {
     const machines = (await readMachineIndex(vagrantHome())).filter((machine) => !this.#isOurs(machine));
-    return Promise.all(
-      machines.map(async (machine) => {
+    const others = await Promise.all(
+      machines.map(async (machine): Promise<OtherEnvironment[]> => {
         const state = await this.#stateOf(machine, signal);
-        return {
-          kind: this.kind,
-          id: machine.id,
-          name: `${path.basename(machine.vagrantfilePath)}/${machine.name}`,
-          state,
-          description: `${machine.provider} · ${machine.vagrantfilePath}`,
-          capabilities: capabilitiesOf(state, { canSuspend: true }),
-        };
+        // Neither a machine nor what one could be made of.
+        if (state === 'absent' && (await isProjectGone(machine))) return [];
+        return [
+          {
+            kind: this.kind,
+            id: machine.id,
+            name: `${path.basename(machine.vagrantfilePath)}/${machine.name}`,
+            state,
+            description: `${machine.provider} · ${machine.vagrantfilePath}`,
+            capabilities: capabilitiesOf(state, { canSuspend: true }),
+          },
+        ];
       }),
     );
+    return others.flat();
   }
 
   async actOnOther(

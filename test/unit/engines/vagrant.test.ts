@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CommandFailed } from '../../../src/base/process.ts';
 import {
@@ -8,7 +11,7 @@ import {
   vagrantCommands,
   vagrantError,
 } from '../../../src/engines/vagrant.ts';
-import { parseMachineIndex } from '../../../src/engines/vagrantIndex.ts';
+import { isProjectGone, parseMachineIndex } from '../../../src/engines/vagrantIndex.ts';
 
 /** Recorded from Vagrant 2.3.4 with vagrant-libvirt 0.11.2. */
 const recorded = {
@@ -136,6 +139,18 @@ describe('the machine index', () => {
         localDataPath: '/p1/dot',
       },
     ]);
+  });
+
+  it('tells machines whose project is gone', async () => {
+    const [machine] = parseMachineIndex(recorded.index);
+    if (!machine) throw new Error('The recorded index is empty.');
+    const folder = await mkdtemp(path.join(tmpdir(), 'switchyard-index-'));
+    try {
+      expect(await isProjectGone({ ...machine, vagrantfilePath: folder })).toBe(false);
+      expect(await isProjectGone({ ...machine, vagrantfilePath: path.join(folder, 'gone') })).toBe(true);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('is empty where there is nothing, and leaves out what is incomplete', () => {
