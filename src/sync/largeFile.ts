@@ -40,6 +40,7 @@ export async function sendLarge(
     const piece = await from.readPiece({ path: copy.path, print, offset }, signal);
     if (!piece) break;
     const stored = to.stage(id, offset, piece.data, signal);
+    // Awaited below; a failure before that is nobody's surprise.
     stored.catch(() => undefined);
     underWay.push(stored);
     if (underWay.length >= piecesUnderWay) await underWay.shift();
