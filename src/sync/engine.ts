@@ -278,14 +278,16 @@ export class Engine {
   }
 }
 
-const nothing: StepReport = {
+/** Nothing to do, and nothing left. */
+export const nothing: StepReport = {
   changed: { host: 0, guest: 0 },
   conflicts: [],
   again: new Set(),
   full: new Set(),
 };
 
-function add(a: StepReport, b: StepReport): StepReport {
+/** Two steps, one after the other. */
+export function add(a: StepReport, b: StepReport): StepReport {
   return {
     changed: { host: a.changed.host + b.changed.host, guest: a.changed.guest + b.changed.guest },
     conflicts: [...a.conflicts, ...b.conflicts],

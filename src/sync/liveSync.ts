@@ -95,10 +95,13 @@ export interface LiveSync extends WorkspaceCarrier {
   /**
    * Brings both sides together, then keeps them so until `detach` or the end of the connection. Where
    * another window has the workspace already, that window's session does the work and this one follows:
-   * it takes over when the other ends. Attached already to the same connection: like `carry`.
+   * it takes over when the other ends. Attached already to the same connection: brings across what the
+   * watches told so far, and looks for what they missed a little later; the guest is taken to answer again.
    * @throws SwitchyardError `sync.*`, `cancelled`
    */
   attach(request: CarryRequest, progress: Progress, signal: AbortSignal): Promise<CarryReport>;
+  /** Like `attach`, but looks at everything at once also where it is attached already. */
+  syncNow(request: CarryRequest, progress: Progress, signal: AbortSignal): Promise<CarryReport>;
   /** Sends the last changes, until the signal fires, and ends the session. What is left goes next time. */
   detach(signal: AbortSignal): Promise<void>;
   /**

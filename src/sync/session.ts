@@ -1,11 +1,14 @@
 import type { Disposable } from '../base/disposable.ts';
 import { Emitter } from '../base/event.ts';
 import { Timers } from '../base/timers.ts';
+import { Turns } from '../base/turns.ts';
+import { Agenda, type Due } from './agenda.ts';
 import type { Baseline } from './baseline.ts';
-import { Engine, type EngineParts, type StepReport } from './engine.ts';
+import { add, Engine, nothing, type EngineParts, type StepReport } from './engine.ts';
 import { Emptied } from './halts.ts';
 import type { BytePath } from './path.ts';
 import type { Side, SideName, WatchEvents } from './side.ts';
+import { Settling } from './settling.ts';
 import { Verifying } from './verifying.ts';
 
 /** A side that can be given up. */
@@ -15,16 +18,15 @@ export interface SessionParts extends Omit<EngineParts, 'sides'> {
   readonly sides: { readonly host: OwnedSide; readonly guest: OwnedSide };
 }
 
-/**
- * How long after the last change, in milliseconds, it is made good for ever; and after the first, however
- * many follow. Not in the midst of them: until a disk is written through, whoever writes there waits.
- */
-const settleMs = { afterLast: 1_000, afterFirst: 10_000 };
-/** More than this at once, and looking at everything is cheaper. */
-const manyPaths = 5_000;
 const scanEveryMs = 5 * 60_000;
 const pollEveryMs = 2_000;
 const retryMs = { first: 50, last: 5_000 };
+/** Of more paths than this nobody cares which are the same. */
+const countedExactly = 5_000;
+/** How long after a switch everything is looked at, in milliseconds: not while the terminal opens. */
+const lookMs = 2_000;
+/** How often what changed under way is tried again while somebody waits for it. */
+const catchUps = 5;
 
 /**
  * Two sides joined for as long as the connection lives. Takes what the watches tell, brings it across one
@@ -38,20 +40,17 @@ export class Session implements Disposable {
   readonly #ended = new Emitter<unknown>();
   readonly #aborter = new AbortController();
   readonly #timers = new Timers();
+  readonly #turns = new Turns();
+  readonly #settling: Settling;
   readonly #verifying = new Verifying(scanEveryMs);
+  readonly #agenda = new Agenda();
   readonly #tries = new Map<BytePath, number>();
-  #dirty: Record<SideName, Set<BytePath>> = { host: new Set(), guest: new Set() };
-  #forced = new Set<BytePath>();
-  #scanWanted = false;
-  #trustsPrints = false;
-  #turn: Promise<unknown> = Promise.resolve();
   #running = false;
   #live = false;
   #paused = false;
   #held = false;
   #emptied: SideName | undefined;
   #polling: Record<SideName, boolean> = { host: false, guest: false };
-  #steppedAt = 0;
   #lastScan: Date | undefined;
   #inSyncSince: Date | undefined;
   #full: ReadonlySet<SideName> = new Set();
@@ -66,6 +65,7 @@ export class Session implements Disposable {
   constructor(parts: SessionParts) {
     this.#parts = parts;
     this.engine = new Engine(parts);
+    this.#settling = new Settling({ ...parts, timers: this.#timers, signal: this.#aborter.signal });
   }
 
   get sides(): SessionParts['sides'] {
@@ -114,10 +114,10 @@ export class Session implements Disposable {
 
   /** Paths known to be on their way or waiting. */
   get pending(): number {
-    const waiting = [this.#dirty.host, this.#dirty.guest, this.#forced, this.engine.postponed];
+    const waiting = [...this.#agenda.paths(), this.engine.postponed];
     const sum = waiting.reduce((count, paths) => count + paths.size, this.#tries.size);
     // Asked for often: which of very many are the same path is nobody's concern.
-    if (sum === 0 || sum > manyPaths) return sum;
+    if (sum === 0 || sum > countedExactly) return sum;
     return new Set([...waiting.flatMap((paths) => [...paths]), ...this.#tries.keys()]).size;
   }
 
@@ -128,11 +128,8 @@ export class Session implements Disposable {
    */
   async everything(signal: AbortSignal, trustsPrints = false): Promise<StepReport> {
     if (this.#held) throw new Error('The machine is suspended.');
-    return this.#inTurn(async () => {
-      this.#dirty = { host: new Set(), guest: new Set() };
-      this.#forced = new Set();
-      this.#scanWanted = false;
-      this.#trustsPrints = false;
+    return this.#turns.take(async () => {
+      this.#agenda.clear();
       try {
         const report = await this.engine.everything(signal, trustsPrints);
         this.#lastScan = this.#parts.now();
@@ -141,16 +138,42 @@ export class Session implements Disposable {
         return report;
       } catch (error) {
         // What was known is no longer; the next look is a whole one.
-        this.#scanWanted = true;
+        this.#agenda.all();
         if (error instanceof Emptied) this.#halt(error);
         throw error;
       }
     });
   }
 
+  /**
+   * Brings across what changed before the call, as the watches told it; everything, where they cannot be
+   * relied on. What they may have missed is looked for a little later.
+   * @throws Emptied
+   */
+  async catchUp(signal: AbortSignal): Promise<StepReport> {
+    this.letGo();
+    const { host, guest } = this.#polling;
+    if (!this.#live || this.#paused || this.#emptied || host || guest || this.#lastScan === undefined) {
+      return this.everything(signal);
+    }
+    const { sides } = this.#parts;
+    await Promise.all([sides.host.heard(signal), sides.guest.heard(signal)]);
+    let sum = nothing;
+    for (let n = 0; n < catchUps && !this.#agenda.wantsAll; n += 1) {
+      // Also where nothing waits: what is under way was taken from there.
+      const step = await this.#turns.take(() => this.#some(this.#agenda.take(), signal));
+      sum = add(sum, step);
+      if (step.again.size === 0) break;
+    }
+    if (this.#agenda.wantsAll) return add(sum, await this.everything(signal));
+    this.#wake();
+    this.#timers.later('look', lookMs, () => this.rescan(true));
+    return sum;
+  }
+
   /** Runs something that needs the trees to hold still. */
   async exclusively<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return this.#inTurn(() => work(this.#aborter.signal));
+    return this.#turns.take(() => work(this.#aborter.signal));
   }
 
   /** Begins to follow both sides by itself. Call `everything` afterwards: the watch tells only what follows. */
@@ -168,7 +191,7 @@ export class Session implements Disposable {
 
   /** Makes sure that these are looked at, changed or not. */
   force(paths: Iterable<BytePath>): void {
-    for (const path of paths) this.#forced.add(path);
+    this.#agenda.force(paths);
     this.#wake();
   }
 
@@ -177,23 +200,20 @@ export class Session implements Disposable {
    * @param trustsPrints as of `everything`; where somebody wants it the other way too, nothing is trusted
    */
   rescan(trustsPrints = false): void {
-    this.#trustsPrints = trustsPrints && (this.#trustsPrints || !this.#scanWanted);
-    this.#scanWanted = true;
+    this.#agenda.all(trustsPrints);
     this.#wake();
   }
 
   /** Asks the guest for nothing more, in its turn; what changes meanwhile is remembered. */
   async hold(): Promise<void> {
     this.#held = true;
-    await this.#inTurn(() => Promise.resolve());
+    await this.#turns.take(() => Promise.resolve());
     this.#changed.fire();
   }
 
-  /** The guest answers again. */
+  /** The guest answers again. Whoever lets go says what is to be looked at: all, or what the watches told. */
   letGo(): void {
-    if (!this.#held) return;
     this.#held = false;
-    this.rescan();
   }
 
   pause(): void {
@@ -218,11 +238,7 @@ export class Session implements Disposable {
 
   /** Makes good for ever what both sides acknowledged. */
   async settle(signal: AbortSignal): Promise<void> {
-    const pending = await this.baseline.pending();
-    if (pending.size === 0 || this.#held) return;
-    const { host, guest } = this.#parts.sides;
-    await Promise.all([host.settle(signal), guest.settle(signal)]);
-    await this.baseline.commit(pending);
+    if (!this.#held) await this.#settling.now(signal);
   }
 
   dispose(): void {
@@ -239,7 +255,7 @@ export class Session implements Disposable {
   #listener(side: SideName): WatchEvents {
     return {
       paths: (paths) => {
-        for (const path of paths) this.#dirty[side].add(path);
+        this.#agenda.hear(side, paths);
         this.#wake();
       },
       anywhere: () => this.rescan(),
@@ -254,8 +270,7 @@ export class Session implements Disposable {
 
   #hasWork(): boolean {
     if (!this.#live || this.#paused || this.#held || this.#emptied) return false;
-    const { host, guest } = this.#dirty;
-    return this.#scanWanted || host.size + guest.size + this.#forced.size + this.#verifying.size > 0;
+    return this.#agenda.wantsAll || this.#agenda.size + this.#verifying.size > 0;
   }
 
   #wake(): void {
@@ -277,31 +292,37 @@ export class Session implements Disposable {
 
   async #once(): Promise<void> {
     const { signal } = this.#aborter;
-    if (this.#dirty.host.size + this.#dirty.guest.size > manyPaths) this.#scanWanted = true;
-    if (this.#scanWanted) {
-      await this.everything(signal, this.#trustsPrints);
+    if (this.#agenda.wantsAll) {
+      await this.everything(signal, this.#agenda.trustsPrints);
       return;
     }
-    await this.#inTurn(async () => {
-      const dirty = this.#dirty;
+    await this.#turns.take(async () => {
       // More came while it waited for its turn.
-      if (dirty.host.size + dirty.guest.size > manyPaths) return;
-      const forced = this.#forced;
-      this.#dirty = { host: new Set(), guest: new Set() };
-      this.#forced = new Set();
-      const idle = dirty.host.size + dirty.guest.size + forced.size === 0;
-      if (idle) for (const path of this.#verifying.take()) forced.add(path);
-      const began = performance.now();
-      try {
-        const report = await this.engine.some(dirty, forced, signal);
-        if (idle) this.#verifying.pace(performance.now() - began);
-        for (const path of forced) if (!report.again.has(path)) this.#tries.delete(path);
-        this.#after(report);
-      } catch (error) {
-        this.#scanWanted = true;
-        throw error;
-      }
+      if (this.#agenda.wantsAll) return;
+      const due = this.#agenda.take();
+      if (due.dirty.host.size + due.dirty.guest.size + due.forced.size > 0) await this.#some(due, signal);
+      else await this.#verify(signal);
     });
+  }
+
+  /** Reads again, while nothing else is to be done, a few of those whose times do not prove their content. */
+  async #verify(signal: AbortSignal): Promise<void> {
+    const began = performance.now();
+    const dirty = { host: new Set<BytePath>(), guest: new Set<BytePath>() };
+    await this.#some({ dirty, forced: new Set(this.#verifying.take()) }, signal);
+    this.#verifying.pace(performance.now() - began);
+  }
+
+  async #some({ dirty, forced }: Due, signal: AbortSignal): Promise<StepReport> {
+    try {
+      const report = await this.engine.some(dirty, forced, signal);
+      for (const path of forced) if (!report.again.has(path)) this.#tries.delete(path);
+      this.#after(report);
+      return report;
+    } catch (error) {
+      this.#agenda.all();
+      throw error;
+    }
   }
 
   #failed(error: unknown): void {
@@ -328,10 +349,9 @@ export class Session implements Disposable {
     this.#stepped.fire(report);
     for (const path of report.again) this.#retry(path);
     if (report.full.size > 0) this.#timers.later('full', retryMs.last, () => this.rescan());
-    const calm = report.again.size === 0 && !this.#scanWanted && this.pending === 0;
+    const calm = report.again.size === 0 && !this.#agenda.wantsAll && this.pending === 0;
     this.#inSyncSince = calm ? (this.#inSyncSince ?? this.#parts.now()) : undefined;
-    this.#steppedAt = performance.now();
-    if (this.baseline.hasUncommitted) this.#settleSoon(this.#steppedAt);
+    this.#settling.soon();
     if (this.baseline.racy.size > 0 && this.#verifying.size === 0) {
       this.#timers.later('verify', this.#verifying.waitMs, () => {
         this.#verifying.begin(this.baseline.racy);
@@ -346,40 +366,10 @@ export class Session implements Disposable {
     const tries = this.#tries.get(path) ?? 0;
     this.#tries.set(path, tries + 1);
     if (tries < 2) {
-      this.#forced.add(path);
+      this.#agenda.force([path]);
       return;
     }
     const wait = Math.min(retryMs.last, retryMs.first * 2 ** Math.min(tries, 10));
     this.#timers.later(`retry ${path}`, wait, () => this.force([path]));
-  }
-
-  #settleSoon(first: number): void {
-    this.#timers.later('settle', settleMs.afterLast, () => {
-      const now = performance.now();
-      const isCalm = now - this.#steppedAt >= settleMs.afterLast;
-      if (isCalm || now - first >= settleMs.afterFirst) void this.#settleQuietly();
-      else this.#settleSoon(first);
-    });
-  }
-
-  async #settleQuietly(): Promise<void> {
-    try {
-      await this.settle(this.#aborter.signal);
-    } catch (error) {
-      // The baseline on disk stays the older one, which costs the next start a comparison and no data.
-      if (this.#live) this.#parts.log.warn(`Sync: the baseline was not written: ${String(error)}`);
-    }
-  }
-
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const before = this.#turn;
-    const mine = (async () => {
-      await before.catch(() => undefined);
-      return work();
-    })();
-    this.#turn = mine;
-    // Whoever asked for it hears of a failure; the next in turn does not.
-    mine.catch(() => undefined);
-    return mine;
   }
 }

@@ -117,6 +117,8 @@ export interface Side {
   apply(operations: readonly Operation[], signal: AbortSignal): Promise<Outcome[]>;
   /** Begins to watch, once; until the side is disposed. What changed before is for a scan to find. */
   watch(rules: readonly Rule[], events: WatchEvents, signal: AbortSignal): Promise<void>;
+  /** Resolves when the watch told all that changed before the call. */
+  heard(signal: AbortSignal): Promise<void>;
   /** Resolves when everything done so far survives a power cut. */
   settle(signal: AbortSignal): Promise<void>;
 }

@@ -56,9 +56,10 @@ export class WorkspaceSync implements LiveSync {
   }
 
   async carry(request: CarryRequest, progress: Progress, signal: AbortSignal): Promise<CarryReport> {
-    if (this.#attached) {
-      this.#attached.session.letGo();
-      return this.#everything(this.#attached.session, request, progress, signal);
+    const { session } = this.#attached ?? {};
+    if (session) {
+      session.letGo();
+      return this.#together(request, session, (inner) => session.everything(inner), progress, signal);
     }
     return this.#guarded(request, async () => {
       const lock = await takeTurn(this.#options.stateFolder, this.#options.log, signal);
@@ -66,7 +67,13 @@ export class WorkspaceSync implements LiveSync {
       try {
         const session = await this.#open(request, signal);
         try {
-          return await this.#everything(session, request, progress, signal);
+          return await this.#together(
+            request,
+            session,
+            (inner) => session.everything(inner),
+            progress,
+            signal,
+          );
         } finally {
           await this.#settle(session);
           session.dispose();
@@ -79,7 +86,8 @@ export class WorkspaceSync implements LiveSync {
 
   async attach(request: CarryRequest, progress: Progress, signal: AbortSignal): Promise<CarryReport> {
     if (this.#attached?.request.connection === request.connection) {
-      return this.carry(request, progress, signal);
+      const { session } = this.#attached;
+      return this.#together(request, session, (inner) => session.catchUp(inner), progress, signal);
     }
     this.#following?.abort();
     if (this.#attached) await this.#end(this.#attached);
@@ -89,6 +97,11 @@ export class WorkspaceSync implements LiveSync {
       this.#follow(request);
       return nothingDone;
     });
+  }
+
+  async syncNow(request: CarryRequest, progress: Progress, signal: AbortSignal): Promise<CarryReport> {
+    const isAttached = this.#attached?.request.connection === request.connection;
+    return isAttached ? this.carry(request, progress, signal) : this.attach(request, progress, signal);
   }
 
   async detach(signal: AbortSignal): Promise<void> {
@@ -119,7 +132,10 @@ export class WorkspaceSync implements LiveSync {
   }
 
   letGo(): void {
-    this.#attached?.session.letGo();
+    const session = this.#attached?.session;
+    if (!session?.isHeld) return;
+    session.letGo();
+    session.rescan();
   }
 
   async flush(signal: AbortSignal): Promise<boolean> {
@@ -242,8 +258,10 @@ export class WorkspaceSync implements LiveSync {
     let attached: Attached | undefined;
     try {
       const session = await this.#open(request, signal);
-      const together = (): Promise<unknown> => session.everything(AbortSignal.timeout(askMs));
-      const answering = new Answering(this.#options.stateFolder, together, this.#options.log);
+      const asked = (): Promise<unknown> => session.everything(AbortSignal.timeout(askMs));
+      const answering = new Answering(this.#options.stateFolder, asked, this.#options.log);
+      const together = (): Promise<CarryReport> =>
+        this.#together(request, session, (inner) => session.everything(inner), progress, signal);
       const mine = { session, request, lock, answering };
       attached = mine;
       this.#attached = mine;
@@ -251,10 +269,10 @@ export class WorkspaceSync implements LiveSync {
       session.onDidEnd((error) => void this.#lost(mine, error));
       if (session.baseline.entries.size > 0) {
         await session.goLive(signal);
-        return await this.#everything(session, request, progress, signal);
+        return await together();
       }
       // Nothing to watch before the guest is filled: it would tell of each file that comes.
-      const report = await this.#everything(session, request, progress, signal);
+      const report = await together();
       await session.goLive(signal);
       // What changed before the watches stood is found while the person works already; what was sent just
       // now is read again later still.
@@ -305,9 +323,11 @@ export class WorkspaceSync implements LiveSync {
     return session;
   }
 
-  async #everything(
-    session: Session,
+  /** Tells a person of what `work` does. */
+  async #together(
     request: CarryRequest,
+    session: Session,
+    work: (signal: AbortSignal) => Promise<StepReport>,
     progress: Progress,
     signal: AbortSignal,
   ): Promise<CarryReport> {
@@ -315,7 +335,7 @@ export class WorkspaceSync implements LiveSync {
     const listener = throttled(progress);
     this.#listeners.push(listener);
     try {
-      const report = await session.everything(signal);
+      const report = await work(signal);
       for (const side of report.full) this.#options.log.warn(`Sync: ${diskFull(side).why}`);
       return carryReport(session, report);
     } catch (error) {

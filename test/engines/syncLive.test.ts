@@ -89,6 +89,42 @@ describe('a live sync', () => {
     expect(sync.health.inSyncSince).toBeInstanceOf(Date);
   });
 
+  it('brings across what just changed before it is entered again, without looking at everything', async () => {
+    const request = { connection, guestFolder: two.guest, guestId: 'g' };
+    const again = (): Promise<unknown> => sync.attach(request, silentProgress, signal);
+    // Behind it the look that follows the first upload is over too.
+    await sync.syncNow(request, silentProgress, signal);
+    const { lastScan } = sync.health;
+    for (let n = 0; n < 20; n += 1) {
+      two.write('host', `src/of-host-${n}.txt`, `host ${n}`);
+      two.write('guest', `src/of-guest-${n}.txt`, `guest ${n}`);
+      await again();
+      expect(contents('guest', `src/of-host-${n}.txt`)).toBe(`host ${n}`);
+      expect(contents('host', `src/of-guest-${n}.txt`)).toBe(`guest ${n}`);
+    }
+    expect(sync.health.lastScan).toBe(lastScan);
+    await until(() => sync.health.lastScan !== lastScan, 'looked at everything behind the open terminal');
+  });
+
+  it('brings across what the host changed while the machine slept, before it is entered again', async () => {
+    await sync.hold(signal);
+    expect(sync.health.state).toBe('detached');
+    const { lastScan } = sync.health;
+    two.write('host', 'src/a.txt', 'changed over night');
+    await sync.attach({ connection, guestFolder: two.guest, guestId: 'g' }, silentProgress, signal);
+    expect(contents('guest', 'src/a.txt')).toBe('changed over night');
+    expect(sync.health.lastScan).toBe(lastScan);
+    two.write('host', 'src/a.txt', 'followed again');
+    await until(() => contents('guest', 'src/a.txt') === 'followed again', 'it is followed again');
+  });
+
+  it('looks at everything when a person asks for it', async () => {
+    await until(() => sync.health.state === 'inSync', 'in sync');
+    const { lastScan } = sync.health;
+    await sync.syncNow({ connection, guestFolder: two.guest, guestId: 'g' }, silentProgress, signal);
+    expect(sync.health.lastScan).not.toBe(lastScan);
+  });
+
   it('misses nothing of folders that are made and filled at once', async () => {
     for (const side of ['host', 'guest'] as const) {
       for (let n = 0; n < 20; n += 1) two.write(side, `${side}/storm/${n}/x/y/z.txt`, String(n));

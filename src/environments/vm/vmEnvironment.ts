@@ -109,7 +109,7 @@ export class VmEnvironment implements Environment {
     const settings = await this.#guest.settings();
     const record = await this.#guest.expectRecord();
     const connection = await this.connect(options.signal);
-    return this.#guest.carry(settings, record, connection, options.progress, options.signal);
+    return this.#guest.syncNow(settings, record, connection, options.progress, options.signal);
   }
 
   async stop(options: OperationOptions): Promise<void> {

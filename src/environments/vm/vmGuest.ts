@@ -13,7 +13,7 @@ import { run } from '../../connections/run.ts';
 import type { SshConnection } from '../../connections/sshConnection.ts';
 import type { DevcontainerCli } from '../../engines/devcontainerCli.ts';
 import type { DockerEngine } from '../../engines/docker.ts';
-import type { CarryReport } from '../../sync/carrier.ts';
+import type { CarryReport, CarryRequest } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
 import type { EnvironmentAccess, EnvironmentState, OpenResult } from '../environment.ts';
 import type { Dotfiles } from '../hooks/dotfiles.ts';
@@ -257,9 +257,10 @@ export class VmGuest {
     const shells = this.#shellsOf(connection, before);
     // The hooks of a creation may change what a shell is given at its start.
     if (start?.how !== 'create') shells.prepare();
+    this.#rules = settings.sync;
     const [record, carried] = await Promise.all([
       start || !before.run ? this.#noteRun(before, start, connection, signal) : before,
-      this.carry(settings, before, connection, progress, signal),
+      this.sync.attach(carryRequest(before, connection), progress, signal),
     ]);
     const outcome = await this.#hooks.run(connection, record, { progress, signal });
     return opened(shells, outcome, { start, workspaceFolder: record.workspaceFolder, carried });
@@ -292,7 +293,8 @@ export class VmGuest {
     return shells;
   }
 
-  async carry(
+  /** Looks at everything on both sides now. */
+  async syncNow(
     settings: SwitchyardSettings,
     record: MachineRecord,
     connection: Connection,
@@ -300,11 +302,7 @@ export class VmGuest {
     signal: AbortSignal,
   ): Promise<CarryReport> {
     this.#rules = settings.sync;
-    return this.sync.attach(
-      { connection, guestFolder: record.workspaceFolder, guestId: record.guestId },
-      progress,
-      signal,
-    );
+    return this.sync.syncNow(carryRequest(record, connection), progress, signal);
   }
 
   /** Removes the machine and what is recorded of it; the box stays. */
@@ -386,4 +384,8 @@ export class VmGuest {
     this.#shells = undefined;
     this.#access.disconnect();
   }
+}
+
+function carryRequest(record: MachineRecord, connection: Connection): CarryRequest {
+  return { connection, guestFolder: record.workspaceFolder, guestId: record.guestId };
 }

@@ -186,6 +186,11 @@ export class AgentSide implements Side, Disposable {
     if (how?.toString() !== 'events') events.exhausted();
   }
 
+  async heard(signal: AbortSignal): Promise<void> {
+    // An agent passes on what its watch has before it takes up the next request.
+    await this.client.ask('stat', [], signal);
+  }
+
   async settle(signal: AbortSignal): Promise<void> {
     await this.client.ask('settle', [], signal);
   }

@@ -193,6 +193,10 @@ export class ShellSide implements Side, Disposable {
     return Promise.resolve();
   }
 
+  heard(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async settle(signal: AbortSignal): Promise<void> {
     await this.#ask(`settle ${this.#words([])}`, [], signal);
   }

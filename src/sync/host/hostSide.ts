@@ -96,6 +96,10 @@ export class HostSide implements Side, Disposable {
     await this.#waiting.ask({ call: 'watch', rules }, signal);
   }
 
+  async heard(signal: AbortSignal): Promise<void> {
+    await this.#waiting.ask({ call: 'heard' }, signal);
+  }
+
   async settle(signal: AbortSignal): Promise<void> {
     const paths = [...this.#unsettled];
     this.#unsettled.clear();

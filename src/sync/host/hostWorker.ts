@@ -20,7 +20,8 @@ export type HostRequest =
   | { readonly call: 'staged'; readonly id: string }
   | { readonly call: 'stage'; readonly id: string; readonly offset: number; readonly data: Uint8Array }
   | { readonly call: 'apply'; readonly operations: readonly Operation[] }
-  | { readonly call: 'watch'; readonly rules: readonly Rule[] };
+  | { readonly call: 'watch'; readonly rules: readonly Rule[] }
+  | { readonly call: 'heard' };
 
 export interface HostAnswer {
   readonly id: number;
@@ -87,6 +88,8 @@ function answer(id: number, request: HostRequest): unknown {
         exhausted: () => tell({ news: 'exhausted' }),
       });
       return watcher.watches;
+    case 'heard':
+      return undefined;
   }
 }
 
@@ -126,7 +129,7 @@ function transferable(value: unknown): Transferable[] {
   return [...owned(value), ...owned((value as { data?: unknown } | undefined)?.data)];
 }
 
-parentPort?.on('message', ({ id, request }: { id: number; request: HostRequest }) => {
+function take(id: number, request: HostRequest): void {
   let reply: HostAnswer;
   try {
     reply = { id, value: answer(id, request) };
@@ -134,4 +137,17 @@ parentPort?.on('message', ({ id, request }: { id: number; request: HostRequest }
     reply = { id, error: error as Error };
   }
   parentPort?.postMessage(reply, transferable(reply.value));
+}
+
+/**
+ * What the kernel has to tell is read in the event loop's next turn at the latest, and told in the one after
+ * that, in which this runs too, but behind it.
+ */
+function afterNews(then: () => void): void {
+  setImmediate(() => setImmediate(() => setImmediate(then)));
+}
+
+parentPort?.on('message', ({ id, request }: { id: number; request: HostRequest }) => {
+  if (request.call === 'heard') afterNews(() => take(id, request));
+  else take(id, request);
 });
