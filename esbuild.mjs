@@ -82,12 +82,13 @@ async function copyDevContainersCli() {
   await cp(`${from}/dist/spec-node/devContainersSpecCLI.js`, `${to}/dist/spec-node/devContainersSpecCLI.js`);
 }
 
-/** The agents of sync and SSH are fed to an interpreter in the guest as they are. */
+/** The agents of sync and of the connections are fed to an interpreter in the guest as they are. */
 async function copyAgents() {
-  for (const agent of ['sync/agent.py', 'sync/agent.pl', 'sync/agent.sh', 'ssh/agent.pl', 'ssh/sftp.pl']) {
-    const [room, name] = agent.split('/');
-    await mkdir(`${dist}/${room}`, { recursive: true });
-    await cp(`src/${room}/guest/${name}`, `${dist}/${agent}`);
+  const agents = { sync: ['agent.py', 'agent.pl', 'agent.sh'], connections: ['agent.pl', 'sftp.pl'] };
+  for (const [room, names] of Object.entries(agents)) {
+    const to = `${dist}/${room === 'connections' ? 'guest' : room}`;
+    await mkdir(to, { recursive: true });
+    for (const name of names) await cp(`src/${room}/guest/${name}`, `${to}/${name}`);
   }
 }
 

@@ -60,6 +60,19 @@ export interface Connection extends Disposable {
   exec(request: ExecRequest, signal: AbortSignal): Promise<RemoteProcess>;
   /** Opens a TCP stream to `host:port` as seen from inside the guest. */
   connectTcp(host: string, port: number, signal: AbortSignal): Promise<Duplex>;
+  /**
+   * Makes a unix socket inside that only the connection's user reaches, and hands on what connects to it. It
+   * is taken away by `dispose`, and nobody answers behind it once the connection is closed. The signal bounds
+   * the start only. Not there where a kind of connection has no such thing.
+   * @throws SwitchyardError `config.unsupported` where the guest has no means for it
+   */
+  listenUnix?(onStream: (stream: Duplex) => void, signal: AbortSignal): Promise<GuestSocket>;
+}
+
+/** A unix socket inside that belongs to this side. */
+export interface GuestSocket extends Disposable {
+  /** Absolute, inside. */
+  readonly path: string;
 }
 
 /** The output of a program that ran to its end. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Duplex, type Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import * as l10n from '@vscode/l10n';
 import type { Exec } from 'dockerode';
 import { pollUntil } from '../base/abort.ts';
@@ -13,14 +13,14 @@ import type {
   ExecRequest,
   ExecResult,
   ExitStatus,
+  GuestSocket,
   RemoteProcess,
   TerminalSize,
 } from './connection.ts';
 import { DockerProcess } from './dockerProcess.ts';
 import { isContainerGone, runInContainer } from './dockerRun.ts';
 import { findLeaderArgv, signalSessionArgv, tagVariable } from './dockerSession.ts';
-import { connectedByte, findRelayArgv, relays, type Relay } from './relay.ts';
-import { run } from './run.ts';
+import { DockerSockets } from './dockerSockets.ts';
 
 /** Which container, and how programs run in it unless a request says otherwise. */
 export interface DockerTarget {
@@ -45,7 +45,7 @@ export class DockerConnection implements Connection {
   readonly #closed = new Emitter<Error | undefined>();
   readonly #life = new AbortController();
   readonly #processes = new Set<RemoteProcess>();
-  #relay: Promise<Relay> | undefined;
+  readonly #sockets: DockerSockets;
   readonly onDidClose = this.#closed.event;
 
   constructor(engine: DockerEngine, target: DockerTarget, log: Logger) {
@@ -53,6 +53,7 @@ export class DockerConnection implements Connection {
     this.#target = target;
     this.#log = log;
     this.user = target.user;
+    this.#sockets = new DockerSockets(this);
     this.description = `container ${target.containerId.slice(0, 12)} as ${target.user}`;
     void this.#waitForEnd();
   }
@@ -93,38 +94,11 @@ export class DockerConnection implements Connection {
   }
 
   async connectTcp(host: string, port: number, signal: AbortSignal): Promise<Duplex> {
-    this.#relay ??= this.#findRelay(signal);
-    let relay: Relay;
-    try {
-      relay = await this.#relay;
-    } catch (error) {
-      this.#relay = undefined;
-      throw error;
-    }
-    const remote = await this.exec({ argv: relay.argv(host, port), cwd: '/' }, signal);
-    const complaint: Buffer[] = [];
-    remote.stderr.on('data', (chunk: Buffer) => complaint.push(chunk));
-    const onAbort = (): void => remote.dispose();
-    signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      await readConnected(remote.stdout);
-    } catch (error) {
-      remote.dispose();
-      signal.throwIfAborted();
-      throw new SwitchyardError({
-        code: 'environment.gone',
-        what: l10n.t('Port {0} in the container could not be reached.', port),
-        why: Buffer.concat(complaint).toString().trim().split('\n').at(-1) ?? '',
-        next: l10n.t('Start the program that listens there, and try again.'),
-        remedies: [{ do: 'retry' }],
-        cause: error,
-      });
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-    }
-    const duplex = Duplex.from({ readable: remote.stdout, writable: remote.stdin });
-    duplex.once('close', () => remote.dispose());
-    return duplex;
+    return this.#sockets.connect(host, port, signal);
+  }
+
+  async listenUnix(onStream: (stream: Duplex) => void, signal: AbortSignal): Promise<GuestSocket> {
+    return this.#sockets.listen(onStream, signal);
   }
 
   dispose(): void {
@@ -133,6 +107,7 @@ export class DockerConnection implements Connection {
 
   #close(error: Error | undefined): void {
     if (this.isClosed) return;
+    this.#sockets.dispose();
     for (const remote of this.#processes) remote.dispose();
     this.#life.abort(new DOMException('The connection was closed.', 'AbortError'));
     this.#closed.fire(error);
@@ -246,22 +221,6 @@ export class DockerConnection implements Connection {
     );
   }
 
-  async #findRelay(signal: AbortSignal): Promise<Relay> {
-    const { stdout } = await run(this, { argv: findRelayArgv, cwd: '/' }, signal);
-    const name = stdout.toString().trim();
-    const relay = relays.find(({ program }) => program === name);
-    if (relay) return relay;
-    throw new SwitchyardError({
-      code: 'config.unsupported',
-      what: l10n.t('Ports of this container cannot be reached.'),
-      why: l10n.t(
-        'Its image has none of the programs that could pass a connection on: {0}.',
-        relays.map(({ program }) => program).join(', '),
-      ),
-      next: l10n.t('Add one of them to the image, or publish the port with "appPort".'),
-    });
-  }
-
   async #quietly(work: () => Promise<unknown>): Promise<void> {
     try {
       await work();
@@ -275,25 +234,6 @@ export class DockerConnection implements Connection {
     if (isCancellation(error)) return;
     this.#log.warn(`${this.description}: ${error instanceof Error ? error.message : String(error)}`);
   }
-}
-
-/** Waits for the byte that says that the relay is connected, and takes it away. */
-async function readConnected(stdout: Readable): Promise<void> {
-  const first = await new Promise<Buffer | undefined>((resolve) => {
-    const onReadable = (): void => {
-      const byte = stdout.read(1) as Buffer | null;
-      if (byte) settle(byte);
-    };
-    const onEnd = (): void => settle(undefined);
-    const settle = (byte: Buffer | undefined): void => {
-      stdout.off('readable', onReadable);
-      stdout.off('end', onEnd);
-      resolve(byte);
-    };
-    stdout.on('readable', onReadable);
-    stdout.on('end', onEnd);
-  });
-  if (first?.[0] !== connectedByte) throw new Error('The relay ended before it was connected.');
 }
 
 function gone(error: unknown): SwitchyardError {

@@ -1,4 +1,4 @@
-/** A way to make a TCP connection from inside a guest that offers only programs. */
+/** A way to make a TCP connection from inside a guest that offers only programs and has no Perl for the agent. */
 export interface Relay {
   readonly program: string;
   argv(host: string, port: number): readonly string[];
@@ -7,11 +7,14 @@ export interface Relay {
 /** The byte that a relay prints once it is connected, before anything else. */
 export const connectedByte = 0x2b;
 
-/** Prints the name of the first program that can relay. */
-export const findRelayArgv: readonly string[] = [
+/** In what the agent runs, which makes any number of sockets. */
+export const agentProgram = 'perl';
+
+/** Prints the name of the first program that can connect: perl, in which the agent runs, or a relay's. */
+export const findProgramArgv: readonly string[] = [
   '/bin/sh',
   '-c',
-  'for name in python3 perl node bash; do command -v "$name" >/dev/null && echo "$name" && exit; done; exit 1',
+  'for name in perl python3 node bash; do command -v "$name" >/dev/null && echo "$name" && exit; done; exit 1',
 ];
 
 /** What each does: connect, print `+`, then copy both ways; the end of one direction is passed on. */
@@ -20,7 +23,6 @@ export const relays: readonly Relay[] = [
     program: 'python3',
     argv: (host, port) => ['python3', '-c', python, host, String(port)],
   },
-  { program: 'perl', argv: (host, port) => ['perl', '-e', perl, host, String(port)] },
   { program: 'node', argv: (host, port) => ['node', '-e', node, host, String(port)] },
   // It cannot pass on the end of its input: the other side sees it only with the end of everything.
   { program: 'bash', argv: (host, port) => ['bash', '-c', bash, 'bash', host, String(port)] },
@@ -45,22 +47,6 @@ while True:
         break
     while data:
         data = data[os.write(1, data):]
-`;
-
-const perl = `
-use strict; use IO::Socket::IP; use IO::Select; use Socket qw(IPPROTO_TCP TCP_NODELAY);
-my $s = IO::Socket::IP->new(PeerHost => $ARGV[0], PeerPort => $ARGV[1], Proto => "tcp") or die "$@\\n";
-$s->setsockopt(IPPROTO_TCP, TCP_NODELAY, 1);
-sub put { my ($to, $data) = @_; while (length $data) { my $n = syswrite($to, $data); exit 1 unless defined $n; substr($data, 0, $n) = ""; } }
-put(\\*STDOUT, "+");
-my $in = \\*STDIN; my $select = IO::Select->new($s, $in);
-while (my @ready = $select->can_read) {
-  for my $from (@ready) {
-    my $n = sysread($from, my $data, 65536);
-    if (!$n) { exit 0 if $from == $s; $select->remove($in); $s->shutdown(1); next; }
-    put($from == $s ? \\*STDOUT : $s, $data);
-  }
-}
 `;
 
 const node = `

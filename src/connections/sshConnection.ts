@@ -5,9 +5,17 @@ import type { ClientChannel } from 'ssh2';
 import { DisposableStore, toDisposable } from '../base/disposable.ts';
 import { SwitchyardError } from '../base/errors.ts';
 import { Emitter, type Event } from '../base/event.ts';
-import type { Connection, ExecRequest, ExitStatus, RemoteProcess, TerminalSize } from './connection.ts';
+import type {
+  Connection,
+  ExecRequest,
+  ExitStatus,
+  GuestSocket,
+  RemoteProcess,
+  TerminalSize,
+} from './connection.ts';
 import { remoteCommand } from './sshCommand.ts';
 import { hangUp, keepAlive, login, type SshLogin, type SshTarget } from './sshLogin.ts';
+import { SshSockets } from './sshSockets.ts';
 import { markName, newMark, signalProgram } from './sshSignal.ts';
 
 export type { SshTarget } from './sshLogin.ts';
@@ -54,6 +62,7 @@ export class SshConnection implements Connection {
   readonly #closed = new Emitter<Error | undefined>();
   #isClosed = false;
   #failure: Error | undefined;
+  readonly #sockets: SshSockets;
   #admin: Promise<SshLogin> | undefined;
 
   constructor(target: SshTarget, defaults: SshDefaults, loggedIn: SshLogin) {
@@ -63,6 +72,7 @@ export class SshConnection implements Connection {
     const { client } = loggedIn;
     this.user = target.user;
     this.description = `${target.user}@${target.host}`;
+    this.#sockets = new SshSockets(this, client);
     client.on('error', (error) => (this.#failure ??= error));
     client.once('close', () => this.#onClose());
     this.#owned.add(toDisposable(() => hangUp(loggedIn)));
@@ -126,6 +136,14 @@ export class SshConnection implements Connection {
     });
   }
 
+  async listenUnix(onStream: (stream: Duplex) => void, signal: AbortSignal): Promise<GuestSocket> {
+    return this.#sockets.listen(
+      onStream,
+      (begin) => this.#ask<undefined>(signal, (done) => begin((error) => done(error, undefined))),
+      signal,
+    );
+  }
+
   /**
    * The machine sleeps with its end of the connection, and goes on with it when it wakes: until then nobody
    * takes its silence for its end.
@@ -162,6 +180,15 @@ export class SshConnection implements Connection {
     signal: AbortSignal,
     begin: (done: (error: Error | undefined, channel: T) => void) => void,
   ): Promise<T> {
+    return this.#ask<T>(signal, begin, (late) => late.destroy());
+  }
+
+  /** Asks the server within a bound. @param onLate is handed the answer that nobody waits for any more */
+  async #ask<T>(
+    signal: AbortSignal,
+    begin: (done: (error: Error | undefined, answer: T) => void) => void,
+    onLate?: (answer: T) => void,
+  ): Promise<T> {
     signal.throwIfAborted();
     if (this.#isClosed) throw this.#gone();
     return new Promise<T>((resolve, reject) => {
@@ -182,10 +209,10 @@ export class SshConnection implements Connection {
       signal.addEventListener('abort', onAbort, { once: true });
       const closing = this.onDidClose(() => settle(() => reject(this.#gone())));
       try {
-        begin((error, channel) => {
+        begin((error, answer) => {
           if (error) settle(() => reject(this.#refused(error.message, error)));
-          else if (settled) channel.destroy();
-          else settle(() => resolve(channel));
+          else if (settled) onLate?.(answer);
+          else settle(() => resolve(answer));
         });
       } catch (error) {
         // ssh2 throws at once where the socket is gone already.

@@ -1,11 +1,14 @@
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { silentLogger } from '../../src/base/log.ts';
+import { DockerConnection } from '../../src/connections/dockerConnection.ts';
+import { DockerEngine } from '../../src/engines/docker.ts';
+import { Forward } from '../../src/ports/forward.ts';
 import { Client, succeed } from '../doors/support/client.ts';
 import { buildProxy, containerDoor, until } from '../doors/support/door.ts';
 import { connect, freePort } from '../doors/support/net.ts';
-import { compare, median, rowOf, type BenchOptions, type Report, type Row } from './harness.ts';
+import { compareAll, isWanted, median, rowOf, type BenchOptions, type Report, type Row } from './harness.ts';
 
 /** Bytes of one stream. */
 const streamBytes = 256 * 1024 * 1024;
@@ -28,82 +31,19 @@ interface Host {
 }
 
 /** The SSH door of a container beside a real sshd in the same container, for the same client. */
-export async function doorSuite({ runs }: BenchOptions): Promise<Report> {
+export async function doorSuite(bench: BenchOptions): Promise<Report> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'sy-bench-door-'));
   const proxy = await buildProxy();
   await writeFile(path.join(folder, 'Dockerfile'), dockerfile);
   const image = (await succeed('docker', ['build', '--quiet', folder])).trim();
   const door = await containerDoor(proxy, { image });
   try {
-    const peer = await startSshd(door.containerId, folder);
-    await succeed('ssh', [
-      '-F',
-      door.config,
-      door.alias,
-      `mkdir many && cd many && seq ${entries} | xargs touch`,
-    ]);
-    const rows: Row[] = [];
-    const hosts = { ours: door, peer } as const;
-    const common = { peerName: 'sshd', before: () => Promise.resolve() } as const;
-    rows.push(
-      await compare(
-        {
-          ...common,
-          name: 'connect and run true',
-          goal: '<=1.5',
-          ours: () => ssh(door, 'true'),
-          peer: () => ssh(peer, 'true'),
-        },
-        { runs: Math.max(runs, 9) },
-      ),
-    );
-    const masters = await Promise.all([startMaster(door, folder, 'ours'), startMaster(peer, folder, 'peer')]);
-    const [warmOurs, warmPeer] = masters;
-    rows.push(
-      await compare(
-        {
-          ...common,
-          name: 'run true on a warm connection',
-          goal: '<=1.5',
-          ours: () => succeed('ssh', [...warmOurs.over, door.alias, 'true']),
-          peer: () => succeed('ssh', [...warmPeer.over, peer.alias, 'true']),
-        },
-        { runs: Math.max(runs, 15) },
-      ),
-    );
-    const list = (master: Master, alias: string): Promise<string> =>
-      succeed('sftp', ['-o', `ControlPath=${master.socket}`, ...master.over.slice(0, 2), '-b', '-', alias], {
-        input: 'ls -1 many\n',
-      });
-    rows.push(
-      await compare(
-        {
-          ...common,
-          name: `sftp lists ${entries} entries`,
-          goal: '<=1.5',
-          ours: () => list(warmOurs, door.alias),
-          peer: () => list(warmPeer, peer.alias),
-        },
-        { runs },
-      ),
-    );
-    for (const master of masters) await master.client.kill();
-    const sh = (host: Host, line: string): Promise<string> =>
-      succeed('sh', ['-c', line, 'sh', host.config, host.alias]);
-    rows.push(
-      await rates('stream down', '>=0.5', runs, (side) =>
-        sh(hosts[side], `ssh -F "$1" "$2" 'head -c ${streamBytes} /dev/zero' > /dev/null`),
-      ),
-      await rates('stream up', '>=0.5', runs, (side) =>
-        sh(hosts[side], `head -c ${streamBytes} /dev/zero | ssh -F "$1" "$2" 'cat > /dev/null'`),
-      ),
-    );
-    const server = new Client('docker', ['exec', door.containerId, 'perl', '-e', zeros]);
-    await until(() => /ready \d+/.test(server.stdout));
-    const inside = /ready (\d+)/.exec(server.stdout)?.[1] ?? '';
-    const ports = { ours: await startForward(door, inside), peer: await startForward(peer, inside) };
-    rows.push(await rates('port forward', '>=0.7', runs, (side) => drain(ports[side].port)));
-    for (const { client } of [ports.ours, ports.peer, { client: server }]) await client.kill();
+    const hosts = { ours: door, peer: await startSshd(door.containerId, folder) };
+    const rows = [
+      ...(await sessions(hosts, folder, bench)),
+      ...(await streams(hosts, bench)),
+      ...(await forwards(hosts, door.containerId, bench)),
+    ];
     return { suite: 'door', rows };
   } finally {
     await door.end();
@@ -113,22 +53,127 @@ export async function doorSuite({ runs }: BenchOptions): Promise<Report> {
   }
 }
 
+/** What a side is, of ours and the peer. */
+type Both<T> = Readonly<Record<'ours' | 'peer', T>>;
+
+const common = { peerName: 'sshd', before: () => Promise.resolve() } as const;
+
+async function sessions({ ours, peer }: Both<Host>, folder: string, bench: BenchOptions): Promise<Row[]> {
+  const rows = await compareAll(
+    [
+      {
+        ...common,
+        name: 'connect and run true',
+        goal: '<=1.5',
+        ours: () => ssh(ours, 'true'),
+        peer: () => ssh(peer, 'true'),
+      },
+    ],
+    { ...bench, runs: Math.max(bench.runs, 9) },
+  );
+  const masters = await Promise.all([startMaster(ours, folder, 'ours'), startMaster(peer, folder, 'peer')]);
+  const [warmOurs, warmPeer] = masters;
+  rows.push(
+    ...(await compareAll(
+      [
+        {
+          ...common,
+          name: 'run true on a warm connection',
+          goal: '<=1.5',
+          ours: () => succeed('ssh', [...warmOurs.over, ours.alias, 'true']),
+          peer: () => succeed('ssh', [...warmPeer.over, peer.alias, 'true']),
+        },
+      ],
+      { ...bench, runs: Math.max(bench.runs, 15) },
+    )),
+  );
+  if (isWanted('sftp', bench)) await ssh(ours, `mkdir many && cd many && seq ${entries} | xargs touch`);
+  const list = (master: Master, alias: string): Promise<string> =>
+    succeed('sftp', ['-o', `ControlPath=${master.socket}`, ...master.over.slice(0, 2), '-b', '-', alias], {
+      input: 'ls -1 many\n',
+    });
+  rows.push(
+    ...(await compareAll(
+      [
+        {
+          ...common,
+          name: `sftp lists ${entries} entries`,
+          goal: '<=1.5',
+          ours: () => list(warmOurs, ours.alias),
+          peer: () => list(warmPeer, peer.alias),
+        },
+      ],
+      bench,
+    )),
+  );
+  for (const master of masters) await master.client.kill();
+  return rows;
+}
+
+async function streams(hosts: Both<Host>, bench: BenchOptions): Promise<Row[]> {
+  const sh = (host: Host, line: string): Promise<string> =>
+    succeed('sh', ['-c', line, 'sh', host.config, host.alias]);
+  return [
+    ...(await rates('stream down', '>=0.5', bench, (side) =>
+      sh(hosts[side], `ssh -F "$1" "$2" 'head -c ${streamBytes} /dev/zero' > /dev/null`),
+    )),
+    ...(await rates('stream up', '>=0.5', bench, (side) =>
+      sh(hosts[side], `head -c ${streamBytes} /dev/zero | ssh -F "$1" "$2" 'cat > /dev/null'`),
+    )),
+  ];
+}
+
+/** A port of the environment on this computer: as the editor forwards it, and as `ssh -L` does through the door. */
+async function forwards(hosts: Both<Host>, containerId: string, bench: BenchOptions): Promise<Row[]> {
+  if (!isWanted('port forward', bench)) return [];
+  const server = new Client('docker', ['exec', containerId, 'perl', '-e', zeros]);
+  await until(() => /ready \d+/.test(server.stdout));
+  const inside = /ready (\d+)/.exec(server.stdout)?.[1] ?? '';
+  const engine = new DockerEngine({ program: 'docker' }, silentLogger);
+  const connection = new DockerConnection(
+    engine,
+    { containerId, user: 'dev', env: {}, cwd: '/' },
+    silentLogger,
+  );
+  const forward = await Forward.listen(
+    { wanted: await freePort(), only: false, log: silentLogger },
+    (signal) => connection.connectTcp('127.0.0.1', Number(inside), signal),
+  );
+  const ports = {
+    ours: await startForward(hosts.ours, inside),
+    peer: await startForward(hosts.peer, inside),
+  };
+  try {
+    return [
+      ...(await rates('port forward', '>=0.7', bench, (side) =>
+        drain(side === 'ours' ? (forward?.localPort ?? 0) : ports.peer.port),
+      )),
+      ...(await rates('port forward by ssh -L', '>=0.5', bench, (side) => drain(ports[side].port))),
+    ];
+  } finally {
+    forward?.dispose();
+    connection.dispose();
+    for (const { client } of [ports.ours, ports.peer, { client: server }]) await client.kill();
+  }
+}
+
 /** Megabytes (10^6) a second of each side, by turns. */
 async function rates(
   name: string,
   goal: string,
-  runs: number,
+  bench: BenchOptions,
   work: (side: 'ours' | 'peer') => Promise<unknown>,
-): Promise<Row> {
+): Promise<Row[]> {
+  if (bench.rows !== undefined && !name.startsWith(bench.rows)) return [];
   const samples = { ours: [] as number[], peer: [] as number[] };
-  for (let run = 0; run < runs; run++) {
+  for (let run = 0; run < bench.runs; run++) {
     for (const side of ['ours', 'peer'] as const) {
       const began = performance.now();
       await work(side);
       samples[side].push(streamBytes / 1000 / (performance.now() - began));
     }
   }
-  return rowOf({
+  const row = rowOf({
     name,
     goal,
     unit: 'MB/s',
@@ -136,6 +181,7 @@ async function rates(
     ours: median(samples.ours),
     peer: median(samples.peer),
   });
+  return [row];
 }
 
 function ssh(host: Host, command: string): Promise<string> {
@@ -209,11 +255,8 @@ async function startForward(host: Host, inside: string): Promise<{ client: Clien
   return { client, port };
 }
 
+/** Read by a program of its own: this one forwards, too. */
 async function drain(port: number): Promise<void> {
-  const socket = await connect(port);
-  let bytes = 0;
-  socket.on('data', (chunk: Buffer) => (bytes += chunk.length));
-  await once(socket, 'end');
-  socket.destroy();
-  if (bytes !== streamBytes) throw new Error(`${bytes} bytes came, not ${streamBytes}.`);
+  const bytes = await succeed('bash', ['-c', `wc -c < /dev/tcp/127.0.0.1/${port}`]);
+  if (Number(bytes) !== streamBytes) throw new Error(`${bytes} bytes came, not ${streamBytes}.`);
 }

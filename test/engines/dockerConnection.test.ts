@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { pollUntil } from '../../src/base/abort.ts';
 import { silentLogger } from '../../src/base/log.ts';
@@ -203,10 +204,10 @@ describe('ending', () => {
 });
 
 describe('ports', () => {
-  it.each(relays.filter(({ program }) => ['perl', 'bash'].includes(program)))(
-    'are reached by $program',
+  it.each(relays.filter(({ program }) => program === 'bash'))(
+    'are reached by $program, where there is no perl',
     async (relay) => {
-      const port = relay.program === 'perl' ? 4701 : 4702;
+      const port = 4702;
       const server = await connection.exec(
         {
           argv: [
@@ -256,6 +257,29 @@ describe('ports', () => {
     await expect(connection.connectTcp('127.0.0.1', 4999, never)).rejects.toMatchObject({
       code: 'environment.gone',
     });
+  });
+});
+
+describe('unix sockets', () => {
+  it('inside are brought here while the connection lives, and only its user reaches them', async () => {
+    const brief = new DockerConnection(engine, { containerId, user: 'dev', env: {}, cwd: '/' }, silentLogger);
+    const socket = await brief.listenUnix((stream) => {
+      let text = '';
+      stream.setEncoding('utf8').on('data', (part: string) => (text += part));
+      stream.on('end', () => stream.end(text.toUpperCase()));
+    }, never);
+    const ask = `use Socket; socket(S, AF_UNIX, SOCK_STREAM, 0); connect(S, pack_sockaddr_un(shift)) or exit 7; syswrite S, "hello" x 60000; shutdown S, 1; local $/; print length <S>`;
+    const as = async (user: string): Promise<string> => {
+      const { code, stdout } = await run(brief, { argv: ['perl', '-e', ask, socket.path], user }, never);
+      return `${code} ${stdout.toString()}`;
+    };
+    expect(await as('dev')).toBe('0 300000');
+    expect(await as('nobody')).toBe('7 ');
+    const again = await brief.listenUnix(() => undefined, never);
+    again.dispose();
+    brief.dispose();
+    const gone = ['test', '!', '-e', path.posix.dirname(socket.path)];
+    await eventually(async () => (await run(connection, { argv: gone }, never)).code === 0);
   });
 });
 

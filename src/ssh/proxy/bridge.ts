@@ -1,5 +1,5 @@
 import type { ServerChannel } from 'ssh2';
-import type { ChannelEvents, GuestChannel, ProgramEnd } from '../guest/guest.ts';
+import type { ChannelEvents, GuestChannel, ProgramEnd } from '../../connections/guest/guest.ts';
 
 /** The signals that SSH has names for (RFC 4254, 6.10). */
 const sshSignals = new Set('ABRT ALRM FPE HUP ILL INT KILL PIPE QUIT SEGV TERM USR1 USR2'.split(' '));

@@ -1,6 +1,6 @@
 import type { Connection, ServerChannel } from 'ssh2';
 import type { Disposable } from '../../base/disposable.ts';
-import type { Accepted, Guest, GuestChannel, GuestListener } from '../guest/guest.ts';
+import type { Accepted, Guest, GuestChannel, GuestListener } from '../../connections/guest/guest.ts';
 import { openAuthAgent } from './authAgent.ts';
 import { Bridge } from './bridge.ts';
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { readDoorFile, type DoorFile } from '../doorFile.ts';
-import type { Guest } from '../guest/guest.ts';
+import type { Guest } from '../../connections/guest/guest.ts';
 import { DockerApi, DockerRefusal } from './dockerApi.ts';
 import { serveSsh } from './server.ts';
 import { NoInterpreter, startGuest } from './startGuest.ts';

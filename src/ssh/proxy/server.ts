@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import ssh2, { type Connection } from 'ssh2';
-import type { Guest } from '../guest/guest.ts';
+import type { Guest } from '../../connections/guest/guest.ts';
 import { proxyCiphers } from '../config/entry.ts';
 import { Forwards } from './forwards.ts';
 import { keepKeys } from '../../connections/keyObjects.ts';

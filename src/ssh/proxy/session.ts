@@ -1,5 +1,5 @@
 import type { ServerChannel, Session } from 'ssh2';
-import type { Guest, GuestChannel, Program, Terminal } from '../guest/guest.ts';
+import type { Guest, GuestChannel, Program, Terminal } from '../../connections/guest/guest.ts';
 import { Bridge } from './bridge.ts';
 
 /** What a session needs of its connection. */

@@ -1,31 +1,12 @@
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { pollUntil } from '../../base/abort.ts';
 import { DockerDemux } from '../../connections/dockerDemux.ts';
 import type { DoorFile } from '../doorFile.ts';
-import { AgentGuest } from '../guest/agentGuest.ts';
+import { agentArgv, agentText } from '../../connections/guest/agentText.ts';
+import { AgentGuest } from '../../connections/guest/agentGuest.ts';
 import { DockerRefusal, type DockerApi } from './dockerApi.ts';
 
 /** How long a container may take to stop after its programs ended, in milliseconds. */
 const settleMs = 1_000;
-
-/** Undefined in the bundle (see esbuild.mjs), where the agent lies beside it. */
-const source = import.meta.url as string | undefined;
-
-/**
- * Reads the agent from standard input, exactly its bytes, and runs it. Where whoever starts it goes away in
- * the very moment of the start, Docker may never tell it of the end, so it waits for 20 s at most.
- */
-const boot = `alarm 20;my $n=shift;my $c='';while(length $c<$n){sysread(STDIN,$c,$n-length $c,length $c) or exit 0}alarm 0;eval $c;die $@ if $@`;
-
-/** The agent's text. The subsystem comes first: the agent never ends by itself. */
-export async function agentText(): Promise<Buffer> {
-  const files = ['sftp.pl', 'agent.pl'].map((name) =>
-    source === undefined ? path.join(__dirname, name) : fileURLToPath(new URL(`../guest/${name}`, source)),
-  );
-  return Buffer.concat(await Promise.all(files.map((file) => readFile(file))));
-}
 
 /** The container has nothing that the agent could run in. */
 export class NoInterpreter extends Error {
@@ -44,7 +25,7 @@ export async function startGuest(
 ): Promise<AgentGuest> {
   const text = await agentText();
   const { id, stream } = await docker.exec(containerId, {
-    argv: ['perl', '-e', boot, String(text.length)],
+    argv: agentArgv(text),
     user,
     env: user === door.user ? door.env : {},
   });

@@ -19,9 +19,7 @@ export interface TestDoor {
   readonly config: string;
   /** A folder of this computer for the test's files. */
   readonly folder: string;
-  /** Whether variables that a client sends are taken; sshd takes none that its configuration does not name. */
-  readonly takesVariables: boolean;
-  /** Whether the socket of a forward that ended is taken away; sshd leaves it, and it is in the next one's way. */
+  /** Whether the socket of a forward that ended is taken away; sshd leaves it until the next forward to the same path. */
   readonly takesSocketsAway: boolean;
   /** The command lines of what runs in the environment besides its own services, read past the door. */
   processes(): Promise<string[]>;
@@ -108,7 +106,6 @@ export async function containerDoor(
   );
   return {
     kind: 'container',
-    takesVariables: true,
     takesSocketsAway: true,
     alias,
     config,

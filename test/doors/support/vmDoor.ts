@@ -52,7 +52,6 @@ export async function vmDoor(): Promise<TestDoor> {
     const own = await all();
     return {
       kind: 'vm',
-      takesVariables: false,
       takesSocketsAway: false,
       alias,
       config: book.configFile,

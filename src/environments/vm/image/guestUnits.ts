@@ -50,7 +50,9 @@ exec systemctl --no-block start default.target
 /**
  * sshd of its own, with its own configuration: whatever the image configured for itself stays untouched.
  * Without PAM, because a container's exec knows no PAM either: no session, no limits, no message of the
- * day; and a session opens without waiting for D-Bus.
+ * day; and a session opens without waiting for D-Bus. Clients may set variables as they may in a container:
+ * whoever is let in has a shell anyway, and what the config sets (`SetEnv`) goes before it. A socket that an
+ * earlier forward left is nobody's, and not in the next one's way.
  */
 export const sshdConfig = `Port 22
 HostKey /etc/switchyard/ssh_host_ed25519_key
@@ -64,6 +66,8 @@ PrintMotd no
 PrintLastLog no
 MaxSessions 1000
 MaxStartups 100
+AcceptEnv *
+StreamLocalBindUnlink yes
 Subsystem sftp internal-sftp
 `;
 

@@ -1,19 +1,8 @@
-import type { Duplex } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { Emitter } from '../../base/event.ts';
-import { fields, frame, FrameReader, head, numbers, unfields, windowBytes } from './frames.ts';
-import type {
-  Accepted,
-  ChannelEvents,
-  Guest,
-  GuestChannel,
-  GuestListener,
-  ProgramEnd,
-  ProgramRequest,
-  Terminal,
-} from './guest.ts';
-
-/** From how many consumed bytes on the agent is told that it may send more. */
-const noteBytes = 1 << 18;
+import { AgentChannel, endOf } from './agentChannel.ts';
+import { fields, frame, FrameReader, head, unfields } from './frames.ts';
+import type { Accepted, ChannelEvents, Guest, GuestChannel, GuestListener, ProgramRequest } from './guest.ts';
 
 /** Who the agent says it is. */
 export interface Hello {
@@ -33,7 +22,7 @@ export class AgentGuest implements Guest {
   readonly onDidEnd;
   /** What the agent said of itself; rejects where it never came to that. */
   readonly hello: Promise<Hello>;
-  readonly #stream: { readonly stdin: Duplex; destroy(): void };
+  readonly #stream: { readonly stdin: Writable; destroy(): void };
   readonly #ended = new Emitter<string>();
   readonly #channels = new Map<number, AgentChannel>();
   readonly #opening = new Map<number, Opening>();
@@ -47,7 +36,7 @@ export class AgentGuest implements Guest {
    * @param stdin the agent's standard input; its output is to be given to `receive`, and its end to `end`
    * @param destroy ends the agent
    */
-  constructor(stdin: Duplex, destroy: () => void) {
+  constructor(stdin: Writable, destroy: () => void) {
     this.onDidEnd = this.#ended.event;
     this.hello = this.#greeting.promise;
     this.hello.catch(() => undefined);
@@ -233,96 +222,4 @@ export class AgentGuest implements Guest {
       },
     });
   }
-}
-
-class AgentChannel implements GuestChannel {
-  readonly #guest: AgentGuest;
-  readonly #id: number;
-  readonly #events: ChannelEvents;
-  /** Bytes that may still be sent without being told of more room. */
-  #room = windowBytes;
-  #consumed = 0;
-  #isOver = false;
-  #isFull = false;
-  #hasEnded = false;
-  #hasExited = false;
-
-  constructor(guest: AgentGuest, id: number, events: ChannelEvents) {
-    this.#guest = guest;
-    this.#id = id;
-    this.#events = events;
-  }
-
-  send(chunk: Buffer): boolean {
-    if (this.#isOver) return true;
-    this.#guest.send(frame.data, this.#id, chunk);
-    this.#room -= chunk.length;
-    this.#isFull = this.#room <= 0;
-    return !this.#isFull;
-  }
-
-  finish(): void {
-    if (!this.#isOver) this.#guest.send(frame.finish, this.#id);
-  }
-
-  consumed(bytes: number): void {
-    this.#consumed += bytes;
-    if (this.#isOver || this.#consumed < noteBytes) return;
-    this.#guest.send(frame.credit, this.#id, numbers(this.#consumed));
-    this.#consumed = 0;
-  }
-
-  close(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#guest.forget(this.#id);
-    this.#guest.send(frame.close, this.#id);
-  }
-
-  resize({ columns, rows, width, height }: Terminal): void {
-    if (!this.#isOver) this.#guest.send(frame.resize, this.#id, numbers(rows, columns, width, height));
-  }
-
-  signal(name: string): void {
-    if (!this.#isOver) this.#guest.send(frame.signal, this.#id, Buffer.from(name));
-  }
-
-  onOutput(chunk: Buffer, isError: boolean): void {
-    if (!this.#isOver) this.#events.onOutput(chunk, isError);
-  }
-
-  onEnded(): void {
-    if (this.#isOver) return;
-    this.#hasEnded = true;
-    this.#events.onEnded();
-    if (this.#hasExited) this.onClosed(undefined);
-  }
-
-  onExited(end: ProgramEnd): void {
-    if (this.#isOver) return;
-    this.#hasExited = true;
-    this.#events.onExited?.(end);
-    if (this.#hasEnded) this.onClosed(undefined);
-  }
-
-  onGrant(bytes: number): void {
-    this.#room += bytes;
-    if (this.#isOver || !this.#isFull || this.#room <= 0) return;
-    this.#isFull = false;
-    this.#events.onRoom();
-  }
-
-  onClosed(reason: string | undefined): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#guest.forget(this.#id);
-    this.#events.onClosed(reason);
-  }
-}
-
-function endOf(payload: Buffer): ProgramEnd {
-  const [code = '', signal = '', coreDumped = ''] = unfields(payload);
-  return signal === ''
-    ? { by: 'itself', code: Number(code) }
-    : { by: 'signal', signal, coreDumped: coreDumped === '1' };
 }

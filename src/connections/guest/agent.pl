@@ -34,6 +34,9 @@ $shell = '/bin/sh' unless defined $shell && $shell ne '';
 
 binmode STDIN;
 binmode STDOUT;
+# The engine reads little at a time: it finds more to read, and we are woken less often. That a system refuses
+# it does not matter.
+fcntl($_, SETPIPE_SZ, WINDOW) for \*STDIN, \*STDOUT;
 $SIG{PIPE} = 'IGNORE';
 # Does nothing but wake select; a program that ends is looked for at every turn.
 $SIG{CHLD} = sub { };
@@ -83,7 +86,7 @@ sub start_program {
     } else {
         pipe(my $in_r, my $in_w) && pipe(my $out_r, my $out_w) && pipe(my $err_r, my $err_w)
             or return send_frame(FAILED, $id, "No pipe: $!");
-        # Larger pipes mean fewer turns; that a system refuses them does not matter.
+        # Larger pipes mean fewer turns, as above.
         fcntl($_, SETPIPE_SZ, WINDOW) for $in_w, $out_r;
         @inside = ($in_r, $out_w, $err_w);
         ($c->{in}, $c->{out}, $c->{err}) = ($in_w, $out_r, $err_r);

@@ -9,8 +9,8 @@ import type {
   Program,
   ProgramRequest,
   Terminal,
-} from './guest.ts';
-import { windowBytes } from './frames.ts';
+} from '../../connections/guest/guest.ts';
+import { windowBytes } from '../../connections/guest/frames.ts';
 
 /** Goes home and becomes the user's own shell; what follows are its arguments. */
 const asShell = `cd ~ 2>/dev/null || cd /
