@@ -17,6 +17,8 @@ export function capabilitiesOf(
     case 'creating':
     case 'starting':
     case 'stopping':
+    case 'suspending':
+    case 'removing':
       return new Set();
     case 'stopped':
       return new Set(['canOpen', 'canRebuild', 'canDestroy']);

@@ -15,7 +15,7 @@ import type { LiveSync } from '../sync/liveSync.ts';
  * - `unknown`: not asked yet. `unavailable`: the engine cannot be asked; `problem` says why.
  * - `absent`: does not exist (yet). `stopped`: exists, uses no memory. `suspended`: memory on disk
  *   (or, for a paused container, frozen in memory). `running`: answers.
- * - The three in -ing are operations under way, ours or somebody else's.
+ * - Those in -ing but `running` are operations under way, ours or somebody else's.
  */
 export type EnvironmentState =
   | 'unknown'
@@ -26,6 +26,8 @@ export type EnvironmentState =
   | 'starting'
   | 'running'
   | 'stopping'
+  | 'suspending'
+  | 'removing'
   | 'suspended';
 
 /** What can be done with an environment now. Code and menus ask for these, never for the kind. */

@@ -86,6 +86,10 @@ function activeState(current: Snapshot | undefined): string | undefined {
       return l10n.t('starting…');
     case 'stopping':
       return l10n.t('stopping…');
+    case 'suspending':
+      return l10n.t('suspending…');
+    case 'removing':
+      return l10n.t('removing…');
   }
 }
 

@@ -122,7 +122,7 @@ describe('the sample', () => {
     expect(await imageNames(name.replace(/-uid$/, ''))).toEqual([]);
     expect(states).toEqual([
       ...['absent', 'creating', 'running', 'stopping', 'stopped', 'starting', 'running'],
-      ...['stopping', 'suspended', 'starting', 'running', 'stopping', 'absent'],
+      ...['suspending', 'suspended', 'starting', 'running', 'removing', 'absent'],
     ]);
   });
 

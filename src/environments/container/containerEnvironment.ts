@@ -132,7 +132,7 @@ export class ContainerEnvironment implements Environment {
   async suspend(options: OperationOptions): Promise<void> {
     const what = l10n.t('The container of "{0}" could not be paused.', this.project.name);
     await this.#lifecycle.operate(what, options, (inner) =>
-      this.#change('stopping', inner, async (container) => {
+      this.#change('suspending', inner, async (container) => {
         inner.progress.step(l10n.t('Pausing the container'));
         await this.#guest.withServices(container, inner.signal, (id) =>
           this.#parts.control.pause(id, inner.signal),
@@ -153,7 +153,7 @@ export class ContainerEnvironment implements Environment {
     const what = l10n.t('The container of "{0}" could not be destroyed.', this.project.name);
     await this.#lifecycle.operate(what, options, async (inner) => {
       let removed: ContainerInspectInfo | undefined;
-      await this.#change('stopping', inner, async (container) => {
+      await this.#change('removing', inner, async (container) => {
         inner.progress.step(l10n.t('Removing the container'));
         await this.#guest.withServices(container, inner.signal, (id) =>
           this.#parts.control.remove(id, inner.signal),

@@ -71,7 +71,7 @@ export function stateOf(status: string): EnvironmentState {
     case 'restarting':
       return 'starting';
     case 'removing':
-      return 'stopping';
+      return 'removing';
     default:
       // created, exited, dead
       return 'stopped';

@@ -132,7 +132,7 @@ export class VmEnvironment implements Environment {
     await this.#lifecycle.operate(what, options, async ({ progress, signal }) => {
       const info = await this.#guest.machine.info(signal);
       if (!info || stateOf(info) !== 'running') return;
-      this.#lifecycle.begin('stopping');
+      this.#lifecycle.begin('suspending');
       progress.step(l10n.t('Suspending the virtual machine'));
       await this.#guest.suspend(signal);
     });
@@ -152,7 +152,7 @@ export class VmEnvironment implements Environment {
     const what = l10n.t('The virtual machine of "{0}" could not be destroyed.', this.project.name);
     await this.#lifecycle.operate(what, options, (inner) =>
       this.#lifecycle.locked(inner, () => {
-        this.#lifecycle.begin('stopping');
+        this.#lifecycle.begin('removing');
         inner.progress.step(l10n.t('Removing the virtual machine'));
         return this.#guest.destroy(inner.progress, inner.signal);
       }),

@@ -135,6 +135,10 @@ function stateName(state: Snapshot['status']['state']): string {
       return l10n.t('starting…');
     case 'stopping':
       return l10n.t('stopping…');
+    case 'suspending':
+      return l10n.t('suspending…');
+    case 'removing':
+      return l10n.t('removing…');
     case 'unknown':
     case 'unavailable':
       return l10n.t('not available');
@@ -158,6 +162,8 @@ function stateIcon(state: Snapshot['status']['state']): vscode.ThemeIcon {
     case 'creating':
     case 'starting':
     case 'stopping':
+    case 'suspending':
+    case 'removing':
     case 'unknown':
       return new vscode.ThemeIcon('loading~spin');
     case 'unavailable':

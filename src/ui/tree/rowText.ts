@@ -111,6 +111,10 @@ function environmentParts(snapshot: Snapshot, figures: Figures): string[] {
       return [step ?? l10n.t('starting…')];
     case 'stopping':
       return [step ?? l10n.t('stopping…')];
+    case 'suspending':
+      return [step ?? l10n.t('suspending…')];
+    case 'removing':
+      return [step ?? l10n.t('removing…')];
     case 'stopped':
       return [
         step ?? l10n.t('stopped'),

@@ -9,6 +9,8 @@ describe('capabilitiesOf', () => {
     ['creating', []],
     ['starting', []],
     ['stopping', []],
+    ['suspending', []],
+    ['removing', []],
     ['stopped', ['canDestroy', 'canOpen', 'canRebuild']],
     ['suspended', ['canDestroy', 'canOpen', 'canRebuild', 'canStop']],
     ['running', ['canConnect', 'canDestroy', 'canOpen', 'canRebuild', 'canRestart', 'canStop', 'canSuspend']],

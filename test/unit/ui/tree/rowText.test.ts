@@ -85,6 +85,8 @@ describe('environmentRow', () => {
     ['stopped', 13_000, 'stopped · starts in 13s'],
     ['suspended', 870, 'suspended · wakes in 0.9s'],
     ['creating', undefined, 'creating…'],
+    ['suspending', undefined, 'suspending…'],
+    ['removing', undefined, 'removing…'],
   ] as const)('says what %s means (%s)', (state, expectedMs, description) => {
     expect(environmentRow(snapshot(state, { expectedMs })).description).toBe(description);
   });
