@@ -41,6 +41,26 @@ export interface RemoteProcess extends Disposable {
   kill(signal: 'INT' | 'TERM' | 'KILL' | 'HUP'): Promise<void>;
 }
 
+/** A program that takes in or gives out much data. */
+export interface BulkRequest {
+  readonly argv: readonly string[];
+  /** `pipe`, or an open file of this computer, which is read from where it stands to its end. */
+  readonly stdin: 'ignore' | 'pipe' | number;
+  /** `ignore`, or an open file of this computer, which is written from where it stands. */
+  readonly stdout: 'ignore' | number;
+}
+
+/** A program that runs for a `BulkRequest`. Its owner ends it by `dispose`, or waits for its end. */
+export interface BulkProcess extends Disposable {
+  /** Where a pipe was asked for. */
+  readonly stdin: Writable | undefined;
+  /**
+   * Never rejects. `code` is undefined where the way there failed, and not the program; `said` is the end of
+   * what came on the standard error.
+   */
+  readonly exit: Promise<{ readonly code: number | undefined; readonly said: string }>;
+}
+
 /**
  * An open channel into an environment. A container (Docker exec) and a VM (SSH) implement it alike, and
  * what stands on it (terminals, hooks, sync, ports) never asks which one it has.
@@ -58,6 +78,12 @@ export interface Connection extends Disposable {
    * @throws SwitchyardError `environment.gone` where the environment no longer runs
    */
   exec(request: ExecRequest, signal: AbortSignal): Promise<RemoteProcess>;
+  /**
+   * A way of its own for much data, on which no byte of an open file passes through this process: quicker than
+   * `exec`, and slower to begin. Undefined where there is none, or none now. What it began ends with the
+   * connection.
+   */
+  bulk?(request: BulkRequest, signal: AbortSignal): Promise<BulkProcess | undefined>;
   /** Opens a TCP stream to `host:port` as seen from inside the guest. */
   connectTcp(host: string, port: number, signal: AbortSignal): Promise<Duplex>;
   /**

@@ -6,6 +6,8 @@ import { DisposableStore, toDisposable } from '../base/disposable.ts';
 import { SwitchyardError } from '../base/errors.ts';
 import { Emitter, type Event } from '../base/event.ts';
 import type {
+  BulkProcess,
+  BulkRequest,
   Connection,
   ExecRequest,
   ExitStatus,
@@ -13,6 +15,7 @@ import type {
   RemoteProcess,
   TerminalSize,
 } from './connection.ts';
+import { SshBulk } from './sshBulk.ts';
 import { remoteCommand } from './sshCommand.ts';
 import { hangUp, keepAlive, login, type SshLogin, type SshTarget } from './sshLogin.ts';
 import { SshSockets } from './sshSockets.ts';
@@ -59,6 +62,7 @@ export class SshConnection implements Connection {
   readonly #defaults: SshDefaults;
   readonly #login: SshLogin;
   readonly #owned = new DisposableStore();
+  readonly #bulk: SshBulk;
   readonly #closed = new Emitter<Error | undefined>();
   #isClosed = false;
   #failure: Error | undefined;
@@ -76,6 +80,7 @@ export class SshConnection implements Connection {
     client.on('error', (error) => (this.#failure ??= error));
     client.once('close', () => this.#onClose());
     this.#owned.add(toDisposable(() => hangUp(loggedIn)));
+    this.#bulk = this.#owned.add(new SshBulk(target, defaults.env));
   }
 
   get isClosed(): boolean {
@@ -128,6 +133,10 @@ export class SshConnection implements Connection {
     return this.#open<ClientChannel>(signal, (done) => {
       client.exec(command, pty ? { pty } : {}, done);
     });
+  }
+
+  async bulk(request: BulkRequest, signal: AbortSignal): Promise<BulkProcess | undefined> {
+    return this.#isClosed ? undefined : this.#bulk.start(request, signal);
   }
 
   async connectTcp(host: string, port: number, signal: AbortSignal): Promise<Duplex> {

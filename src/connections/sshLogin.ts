@@ -12,6 +12,8 @@ export interface SshTarget {
   readonly user: string;
   /** In OpenSSH's or PEM format. */
   readonly privateKey: string;
+  /** Absolute path of a file with that key, for OpenSSH's own programs; none where it is in no file. */
+  readonly identityFile?: string;
   /** The server's keys, one of which it must show, as lines in OpenSSH's public key format. */
   readonly hostKeys: readonly string[];
   /** The account that opens with the same key and may become any other user; else sudo is asked. */

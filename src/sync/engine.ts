@@ -5,6 +5,7 @@ import { sizeOf, typeOf } from './entry.ts';
 import { gitFolderOf, isGitLock, isGitObject } from './git.ts';
 import { freshObjects } from './gitObjects.ts';
 import { checkEmptied, DeletionGuard } from './halts.ts';
+import type { LargeStream } from './largeStream.ts';
 import { toText, type BytePath } from './path.ts';
 import type { Protection, Rule } from './patterns.ts';
 import type { Action, Plan } from './reconcile.ts';
@@ -23,6 +24,8 @@ export interface EngineParts {
   readonly now: () => Date;
   /** For much at once, where the guest can take it. */
   readonly bulk: BulkUpload | undefined;
+  /** For large files, where the guest can take them so. */
+  readonly stream: LargeStream | undefined;
   /** False while an editor holds unsaved changes of that file. */
   readonly mayWriteHost: (path: BytePath) => boolean;
   readonly onProgress: (progress: { done: TransferCount; all: TransferCount }) => void;
@@ -231,6 +234,7 @@ export class Engine {
         trees: this.#trees,
         baseline: this.baseline,
         bulk: this.#parts.bulk,
+        stream: this.#parts.stream,
         contents: this.#planner.contents,
         count: (count) => {
           done.files += count.files;

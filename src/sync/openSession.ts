@@ -9,6 +9,7 @@ import type { EngineParts } from './engine.ts';
 import { AgentSide } from './guest/agentSide.ts';
 import { startAgent } from './guest/startAgent.ts';
 import { HostSide } from './host/hostSide.ts';
+import { LargeStream } from './largeStream.ts';
 import { toText } from './path.ts';
 import { defaultIgnore, parsePatterns, PathRules, Protection } from './patterns.ts';
 import { Session } from './session.ts';
@@ -60,7 +61,12 @@ export async function openSession(
       rules: PathRules.parse(patterns).rules,
       protection: new Protection(options.protect),
       log,
-      bulk: guest instanceof AgentSide ? new BulkUpload(hostFolder, host, guest, log) : undefined,
+      ...(guest instanceof AgentSide
+        ? {
+            bulk: new BulkUpload(hostFolder, host, guest, log),
+            stream: new LargeStream(host, guest, request.guestFolder, log),
+          }
+        : { bulk: undefined, stream: undefined }),
       now: () => new Date(),
       mayWriteHost: (at) => options.canWriteHostFile?.(path.join(hostFolder, toText(at))) ?? true,
     });

@@ -94,7 +94,7 @@ export class Planner {
       for (const [index, path] of ahead.entries()) {
         const file = found[index];
         this.#trees[side].set(path, file?.entry ?? restless);
-        if (file?.hash === undefined) continue;
+        if (!file) continue;
         hashes.set(path, file.hash);
         this.contents[side].set(path, file);
       }

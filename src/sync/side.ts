@@ -53,15 +53,26 @@ export type Outcome =
   | { readonly done: false; readonly why: Refusal; readonly message: string };
 
 /** A file's content as it was read in one piece, with nobody writing meanwhile. */
-export interface ReadFile {
+export interface ReadFile extends FilePiece {
+  /** sha256 in hex. */
+  readonly hash: string;
+}
+
+/** A part of a file, and what stood there before and after it was read. */
+export interface FilePiece {
   readonly entry: Entry;
   readonly data: Uint8Array;
-  /** sha256 of the whole file, in hex; undefined where `data` is only a part of it. */
-  readonly hash: string | undefined;
 }
 
 /** `undefined` where the path is gone, is no file, or changed while it was read. */
 export type ReadAnswer = ReadFile | undefined;
+
+/** Where a piece of a large file begins, in bytes, and the print that the file must have. */
+export interface Piece {
+  readonly path: BytePath;
+  readonly print: string;
+  readonly offset: number;
+}
 
 export interface ScanResult {
   readonly entries: Map<BytePath, Entry>;
@@ -105,11 +116,8 @@ export interface Side {
   ): Promise<({ readonly entry: Entry; readonly hash: string } | undefined)[]>;
   /** Whole files, each no larger than `wholeFileBytes`; larger ones answer undefined. */
   read(paths: readonly BytePath[], signal: AbortSignal): Promise<ReadAnswer[]>;
-  /** A piece of a large file that must still have this print; the last piece brings the hash. */
-  readPiece(
-    request: { readonly path: BytePath; readonly print: string; readonly offset: number },
-    signal: AbortSignal,
-  ): Promise<ReadAnswer>;
+  /** A piece of a large file that must still have this print. */
+  readPiece(request: Piece, signal: AbortSignal): Promise<FilePiece | undefined>;
   /** How many bytes of `id` are staged, from an attempt before. */
   staged(id: string, signal: AbortSignal): Promise<number>;
   stage(id: string, offset: number, data: Uint8Array, signal: AbortSignal): Promise<void>;

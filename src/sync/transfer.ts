@@ -5,6 +5,7 @@ import { printSize, sizeOf, typeOf, type Entry } from './entry.ts';
 import { gitFolderOf, gitRank } from './git.ts';
 import { pointingRank } from './gitObjects.ts';
 import { sendLarge } from './largeFile.ts';
+import type { LargeStream } from './largeStream.ts';
 import { eachInSlices, filterInSlices } from './slices.ts';
 import { ancestorsOf, depthOf, type BytePath } from './path.ts';
 import { baseOf, type Action } from './reconcile.ts';
@@ -69,6 +70,7 @@ export class Transfer {
   readonly #trees: Trees;
   readonly #baseline: Baseline;
   readonly #bulk: BulkUpload | undefined;
+  readonly #stream: LargeStream | undefined;
   readonly #contents: Contents | undefined;
   readonly #count: (count: TransferCount) => void;
   readonly #signal: AbortSignal;
@@ -79,6 +81,7 @@ export class Transfer {
       trees: Trees;
       baseline: Baseline;
       bulk?: BulkUpload | undefined;
+      stream?: LargeStream | undefined;
       contents?: Contents;
       count?: (count: TransferCount) => void;
     },
@@ -88,6 +91,7 @@ export class Transfer {
     this.#trees = parts.trees;
     this.#baseline = parts.baseline;
     this.#bulk = parts.bulk;
+    this.#stream = parts.stream;
     this.#contents = parts.contents;
     this.#count = parts.count ?? (() => undefined);
     this.#signal = signal;
@@ -311,7 +315,7 @@ export class Transfer {
     const sent: { copy: Copy; entry: Entry; hash: string }[] = [];
     for (const [index, copy] of batch.entries()) {
       const read = found[index];
-      if (read?.hash === undefined) {
+      if (!read) {
         this.result.stale.add(copy.path);
         continue;
       }
@@ -334,13 +338,13 @@ export class Transfer {
 
   async #large(to: SideName, copy: Copy, expect: string): Promise<void> {
     const sent = await sendLarge(
-      { from: this.#sides[otherSide[to]], to: this.#sides[to] },
+      { from: this.#sides[otherSide[to]], to: this.#sides[to], stream: this.#stream },
       copy,
       expect,
       (bytes) => this.#count({ files: 0, bytes }),
       this.#signal,
     );
-    if (sent) this.#copied(copy, sent.entry, sent.hash, sent.outcome, true);
+    if (sent) this.#copied(copy, sent.entry, '', sent.outcome, true);
     else this.result.stale.add(copy.path);
   }
 

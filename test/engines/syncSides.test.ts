@@ -170,16 +170,13 @@ describe.each(['host', 'python3', 'perl', 'sh'] as const)('the side of %s', (who
     expect(fs.readFileSync(at('big')).equals(data)).toBe(true);
     const print = await printOf('big');
     const pieces: Uint8Array[] = [];
-    let hash: string | undefined;
     for (let offset = 0; offset < data.length;) {
       const piece = await side.readPiece({ path: 'big', print, offset }, signal);
       if (!piece) throw new Error('No piece.');
       pieces.push(piece.data);
       offset += piece.data.length;
-      ({ hash } = piece);
     }
     expect(Buffer.concat(pieces).equals(data)).toBe(true);
-    expect(hash).toBe(createHash('sha256').update(data).digest('hex'));
     fs.appendFileSync(at('big'), 'more');
     expect(await side.readPiece({ path: 'big', print, offset: 0 }, signal)).toBeUndefined();
   });
@@ -187,8 +184,7 @@ describe.each(['host', 'python3', 'perl', 'sh'] as const)('the side of %s', (who
   it('leaves the holes of a sparse file, also beyond what 32 bits count', async () => {
     const words = Buffer.from('not only zeros');
     const zeros = Buffer.alloc(1_000_000);
-    // These two take a piece anywhere; the host hashes what comes, in order.
-    const hole = who === 'python3' || who === 'perl' ? 5 * 1024 ** 3 : zeros.length;
+    const hole = who === 'sh' ? zeros.length : 5 * 1024 ** 3;
     await side.stage('large-1', 0, zeros, signal);
     await side.stage('large-1', hole, words, signal);
     await side.stage('large-1', hole + words.length, zeros, signal);

@@ -7,8 +7,10 @@ import { pathFault, toText, type BytePath } from '../path.ts';
 import type { Rule } from '../patterns.ts';
 import { ScanReader } from '../scanReader.ts';
 import type {
+  FilePiece,
   Operation,
   Outcome,
+  Piece,
   ReadAnswer,
   Refusal,
   ScanResult,
@@ -17,7 +19,6 @@ import type {
   WatchEvents,
 } from '../side.ts';
 import type { AgentClient } from './agentClient.ts';
-import { PieceHashes } from './pieceHashes.ts';
 import { ProtocolError, protocolVersion, type Field } from './protocol.ts';
 
 /** How many bytes of operations go in one request. */
@@ -41,7 +42,6 @@ export class AgentSide implements Side, Disposable {
   readonly hello: Hello;
   readonly client: AgentClient;
   readonly connection: Connection;
-  readonly #hashes = new PieceHashes();
 
   private constructor(connection: Connection, client: AgentClient, hello: Hello) {
     this.connection = connection;
@@ -129,11 +129,7 @@ export class AgentSide implements Side, Disposable {
     return found;
   }
 
-  async readPiece(
-    request: { path: BytePath; print: string; offset: number },
-    signal: AbortSignal,
-  ): Promise<ReadAnswer> {
-    const { path, print, offset } = request;
+  async readPiece({ path, print, offset }: Piece, signal: AbortSignal): Promise<FilePiece | undefined> {
     const fields = await this.client.ask(
       'readPiece',
       [path, print, String(offset), String(1024 * 1024)],
@@ -148,7 +144,7 @@ export class AgentSide implements Side, Disposable {
     if (entry.print !== print || end > size || (data.length === 0 && end < size)) {
       throw new BadRecord('A piece of another file.');
     }
-    return { entry, data, hash: this.#hashes.add(request, data, end === size) };
+    return { entry, data };
   }
 
   async staged(id: string, signal: AbortSignal): Promise<number> {

@@ -9,8 +9,10 @@ import { agentScript } from '../files.ts';
 import { linkEscapes, nameOf, parentOf, pathFault, type BytePath } from '../path.ts';
 import { PathRules, type Rule } from '../patterns.ts';
 import type {
+  FilePiece,
   Operation,
   Outcome,
+  Piece,
   ReadAnswer,
   Refusal,
   ScanResult,
@@ -19,7 +21,6 @@ import type {
   WatchEvents,
 } from '../side.ts';
 import { AgentFault } from './agentClient.ts';
-import { PieceHashes } from './pieceHashes.ts';
 import { ProtocolError, maxNoiseBytes } from './protocol.ts';
 import { Fields, listed, literalNames } from './shellAnswer.ts';
 
@@ -52,7 +53,6 @@ export class ShellSide implements Side, Disposable {
   readonly #script: string;
   readonly #inode: string;
   readonly #tools: string;
-  readonly #hashes = new PieceHashes();
   readonly #ending = new AbortController();
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -136,10 +136,7 @@ export class ShellSide implements Side, Disposable {
     });
   }
 
-  async readPiece(
-    { path, print, offset }: { path: BytePath; print: string; offset: number },
-    signal: AbortSignal,
-  ): Promise<ReadAnswer> {
+  async readPiece({ path, print, offset }: Piece, signal: AbortSignal): Promise<FilePiece | undefined> {
     const words = this.#words([path, String(offset), String(1024 * 1024), print]);
     const answer = await this.#ask(`piece ${words}`, [], signal);
     const [found, size] = [answer.bytes(), Number(answer.text())];
@@ -150,7 +147,7 @@ export class ShellSide implements Side, Disposable {
     if (entry.print !== print || end > sizeOf(entry) || (size === 0 && end < sizeOf(entry))) {
       throw new BadRecord('A piece of another file.');
     }
-    return { entry, data, hash: this.#hashes.add({ path, print, offset }, data, end === sizeOf(entry)) };
+    return { entry, data };
   }
 
   async staged(id: string, signal: AbortSignal): Promise<number> {

@@ -22,13 +22,22 @@ export function targetOf(at: Place): BytePath | undefined {
   }
 }
 
+// Windows knows neither of the two flags.
+const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants as Partial<typeof fs.constants>;
+
+/** For opening a file to read it: through no link, and without waiting for whoever writes into a FIFO. */
+export const readFlags = fs.constants.O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+
+/** True where a file could not be opened because it is gone, is no file, or is not ours to read. */
+export function isNothingToRead(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'EACCES', 'EPERM', 'ENXIO'].includes(codeOf(error));
+}
+
 export function openOrUndefined(at: Place): number | undefined {
-  // Windows knows neither of the two flags.
-  const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants as Partial<typeof fs.constants>;
   try {
-    return fs.openSync(at, (O_RDONLY ?? 0) | O_NOFOLLOW | O_NONBLOCK);
+    return fs.openSync(at, readFlags);
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'EPERM', 'ENXIO'].includes(codeOf(error))) return undefined;
+    if (isNothingToRead(error)) return undefined;
     throw error;
   }
 }

@@ -1,13 +1,26 @@
 import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Disposable } from '../../base/disposable.ts';
 import { abortable } from '../../base/abort.ts';
 import { trustedRecord, type Entry } from '../entry.ts';
-import { toBuffer, type BytePath } from '../path.ts';
+import type { BytePath } from '../path.ts';
 import type { Rule } from '../patterns.ts';
-import type { Operation, Outcome, ReadAnswer, ScanResult, Side, SideIdentity, WatchEvents } from '../side.ts';
+import type {
+  FilePiece,
+  Operation,
+  Outcome,
+  Piece,
+  ReadAnswer,
+  ScanResult,
+  Side,
+  SideIdentity,
+  WatchEvents,
+} from '../side.ts';
 import { workerFile } from '../files.ts';
 import { ScanReader } from '../scanReader.ts';
+import { isNothingToRead, placeOf, readFlags, type Place } from './hostFiles.ts';
+import { printOf } from './hostScan.ts';
 import type { HostFolders } from './hostTree.ts';
 import type { HostAnswer, HostNews, HostPart, HostRequest } from './hostWorker.ts';
 
@@ -19,13 +32,20 @@ export class HostSide implements Side, Disposable {
   readonly name = 'host';
   readonly identity: SideIdentity;
   readonly #root: string;
+  readonly #staging: string;
   readonly #worker: Worker;
   readonly #waiting: Waiting;
   /** Written since the last `settle`. */
   readonly #unsettled = new Set<BytePath>();
 
-  private constructor(root: string, worker: Worker, waiting: Waiting, identity: SideIdentity) {
+  private constructor(
+    { root, staging }: HostFolders,
+    worker: Worker,
+    waiting: Waiting,
+    identity: SideIdentity,
+  ) {
     this.#root = root;
+    this.#staging = staging;
     this.#worker = worker;
     this.#waiting = waiting;
     this.identity = identity;
@@ -39,7 +59,7 @@ export class HostSide implements Side, Disposable {
       const root = (await waiting.ask({ call: 'identity' }, signal)) as string | undefined;
       if (root === undefined) throw new Error(`${folders.root} is no folder.`);
       await waiting.ask({ call: 'clean' }, signal);
-      return new HostSide(folders.root, worker, waiting, { root, boot: await bootOf() });
+      return new HostSide(folders, worker, waiting, { root, boot: await bootOf() });
     } catch (error) {
       await worker.terminate();
       throw error;
@@ -71,11 +91,8 @@ export class HostSide implements Side, Disposable {
     return (await this.#waiting.ask({ call: 'read', paths }, signal)) as ReadAnswer[];
   }
 
-  async readPiece(
-    request: { path: BytePath; print: string; offset: number },
-    signal: AbortSignal,
-  ): Promise<ReadAnswer> {
-    return (await this.#waiting.ask({ call: 'readPiece', ...request }, signal)) as ReadAnswer;
+  async readPiece(request: Piece, signal: AbortSignal): Promise<FilePiece | undefined> {
+    return (await this.#waiting.ask({ call: 'readPiece', ...request }, signal)) as FilePiece | undefined;
   }
 
   async staged(id: string, signal: AbortSignal): Promise<number> {
@@ -89,6 +106,20 @@ export class HostSide implements Side, Disposable {
   async apply(operations: readonly Operation[], signal: AbortSignal): Promise<Outcome[]> {
     for (const operation of operations) if (operation.do === 'file') this.#unsettled.add(operation.path);
     return (await this.#waiting.ask({ call: 'apply', operations }, signal)) as Outcome[];
+  }
+
+  /** Opens a file for reading that must have this print; undefined where it has not. The caller closes it. */
+  async openFile(at: BytePath, print: string): Promise<fs.FileHandle | undefined> {
+    const file = await openToRead(placeOf(this.#root, at));
+    if (file && printOf(await file.stat({ bigint: true })) === print) return file;
+    await file?.close();
+    return undefined;
+  }
+
+  /** Opens a staged large file for reading and writing; made where there is none. The caller closes it. */
+  async openStaged(id: string): Promise<fs.FileHandle> {
+    const { O_RDWR, O_CREAT } = fs.constants;
+    return fs.open(path.join(this.#staging, id), O_RDWR | O_CREAT, 0o666);
   }
 
   async watch(rules: readonly Rule[], events: WatchEvents, signal: AbortSignal): Promise<void> {
@@ -107,7 +138,7 @@ export class HostSide implements Side, Disposable {
     const one = async (): Promise<void> => {
       for (let at = paths.pop(); at !== undefined; at = paths.pop()) {
         signal.throwIfAborted();
-        await writeThrough(Buffer.concat([Buffer.from(`${this.#root}/`), toBuffer(at)]));
+        await writeThrough(placeOf(this.#root, at));
       }
     };
     await Promise.all([one(), one(), one(), one()]);
@@ -127,22 +158,23 @@ async function bootOf(): Promise<string> {
   }
 }
 
-async function writeThrough(at: Buffer): Promise<void> {
-  let file: fs.FileHandle;
+async function writeThrough(at: Place): Promise<void> {
+  const file = await openToRead(at);
+  // Gone or replaced since: then there is nothing of ours left to write through.
   try {
-    file = await fs.open(at, 'r');
-  } catch (error) {
-    // Gone or replaced since: then there is nothing of ours left to write through.
-    if (
-      ['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')
-    )
-      return;
-    throw error;
-  }
-  try {
-    await file.sync();
+    await file?.sync();
   } finally {
-    await file.close();
+    await file?.close();
+  }
+}
+
+/** Undefined where there is nothing at that path, or something that is not to be read. */
+async function openToRead(at: Place): Promise<fs.FileHandle | undefined> {
+  try {
+    return await fs.open(at, readFlags);
+  } catch (error) {
+    if (isNothingToRead(error)) return undefined;
+    throw error;
   }
 }
 

@@ -50,8 +50,6 @@ export class HostTree {
   readonly #identity: string | undefined;
   readonly #folders: HostFolders;
   readonly #trash: HostTrash;
-  /** sha256 under way of large files being read or staged, by path or id. */
-  readonly #hashes = new Map<string, { hash: ReturnType<typeof createHash>; upTo: number }>();
   /** One for all: most files are small, and a new one for each is more work than its hash. */
   readonly #buffer = Buffer.allocUnsafe(pieceBytes);
 
@@ -110,24 +108,11 @@ export class HostTree {
     });
   }
 
-  /** Pieces must be asked for in order; one asked for out of order is read again up to there. */
-  readPiece(
-    at: BytePath,
-    print: string,
-    offset: number,
-  ): { entry: Entry; data: Buffer; hash?: string } | undefined {
+  readPiece(at: BytePath, print: string, offset: number): { entry: Entry; data: Buffer } | undefined {
     return this.#whileStill(at, (file, entry, size) => {
       if (entry.print !== print) return undefined;
       const data = readFully(file, offset, Math.min(pieceBytes, size - offset));
-      if (!data) return undefined;
-      const hash = this.#hashUpTo(`read ${at}`, offset, file);
-      hash.update(data);
-      if (offset + data.length < size) {
-        this.#hashes.set(`read ${at}`, { hash, upTo: offset + data.length });
-        return { entry, data };
-      }
-      this.#hashes.delete(`read ${at}`);
-      return { entry, data, hash: hash.digest('hex') };
+      return data && { entry, data };
     });
   }
 
@@ -136,20 +121,18 @@ export class HostTree {
   }
 
   stage(id: string, offset: number, data: Uint8Array): void {
-    const file = fs.openSync(this.#staging(id), fs.constants.O_RDWR | fs.constants.O_CREAT, 0o666);
+    const file = fs.openSync(this.#staging(id), fs.constants.O_WRONLY | fs.constants.O_CREAT, 0o666);
     try {
-      const hash = this.#hashUpTo(`stage ${id}`, offset, file);
       fs.ftruncateSync(file, offset);
       // A hole stays one: nobody has the room for all the zeros of a disk image.
       if (isZeros(data)) fs.ftruncateSync(file, offset + data.length);
       else writeFully(file, data, offset);
-      this.#hashes.set(`stage ${id}`, { hash: hash.update(data), upTo: offset + data.length });
     } finally {
       fs.closeSync(file);
     }
   }
 
-  apply(operation: Operation): Outcome & { hash?: string } {
+  apply(operation: Operation): Outcome {
     try {
       return this.#do(operation);
     } catch (error) {
@@ -158,7 +141,7 @@ export class HostTree {
     }
   }
 
-  #do(operation: Operation): Outcome & { hash?: string } {
+  #do(operation: Operation): Outcome {
     this.#checkParents(operation.path);
     const target = this.#at(operation.path);
     switch (operation.do) {
@@ -168,8 +151,7 @@ export class HostTree {
         return { done: true, entry: folderEntry };
       case 'file': {
         this.#expect(operation.path, operation.expect);
-        const { staged, hash } = this.#content(operation);
-        return { done: true, entry: this.#place(staged, operation), hash };
+        return { done: true, entry: this.#place(this.#content(operation), operation) };
       }
       case 'link': {
         if (linkEscapes(operation.path, operation.target)) {
@@ -201,8 +183,8 @@ export class HostTree {
     }
   }
 
-  /** The staged file, synced to the disk, with its hash. */
-  #content(operation: Extract<Operation, { do: 'file' }>): { staged: string; hash: string } {
+  /** The staged file. */
+  #content(operation: Extract<Operation, { do: 'file' }>): string {
     if ('data' in operation.content) {
       const staged = this.#staging(`file-${randomBytes(8).toString('hex')}`);
       const file = fs.openSync(staged, 'wx', operation.executable ? 0o777 : 0o666);
@@ -214,20 +196,13 @@ export class HostTree {
       } finally {
         fs.closeSync(file);
       }
-      return { staged, hash: createHash('sha256').update(operation.content.data).digest('hex') };
+      return staged;
     }
     const id = operation.content.staged;
     const staged = this.#staging(id);
     if (this.staged(id) !== operation.content.size) throw new Refused('stale', 'The file is not all there.');
-    const file = fs.openSync(staged, 'r');
-    try {
-      const hash = this.#hashUpTo(`stage ${id}`, operation.content.size, file).digest('hex');
-      this.#hashes.delete(`stage ${id}`);
-      if (operation.executable) fs.fchmodSync(file, executableMode(fs.fstatSync(file).mode));
-      return { staged, hash };
-    } finally {
-      fs.closeSync(file);
-    }
+    if (operation.executable) fs.chmodSync(staged, executableMode(fs.statSync(staged).mode));
+    return staged;
   }
 
   /** Moves a staged file or link to its path; what stood there goes to the trash. */
@@ -310,20 +285,6 @@ export class HostTree {
     } finally {
       fs.closeSync(file);
     }
-  }
-
-  /** The running hash of the first `upTo` bytes of a file, read again where no running one fits. */
-  #hashUpTo(key: string, upTo: number, file: number): ReturnType<typeof createHash> {
-    const known = this.#hashes.get(key);
-    this.#hashes.delete(key);
-    if (known?.upTo === upTo) return known.hash;
-    const hash = createHash('sha256');
-    for (let from = 0; from < upTo; from += pieceBytes) {
-      const data = readFully(file, from, Math.min(pieceBytes, upTo - from));
-      if (!data) throw new Refused('stale', 'The file is shorter than it was.');
-      hash.update(data);
-    }
-    return hash;
   }
 
   #at(at: BytePath): Place {

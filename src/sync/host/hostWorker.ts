@@ -1,6 +1,6 @@
 import { parentPort, workerData, type Transferable } from 'node:worker_threads';
 import { PathRules, type Rule } from '../patterns.ts';
-import type { Operation, Outcome } from '../side.ts';
+import type { Operation, Outcome, Piece } from '../side.ts';
 import type { Entry } from '../entry.ts';
 import type { BytePath } from '../path.ts';
 import { Echoes } from './echoes.ts';
@@ -16,7 +16,7 @@ export type HostRequest =
   | { readonly call: 'stat'; readonly paths: readonly BytePath[] }
   | { readonly call: 'hash'; readonly paths: readonly BytePath[] }
   | { readonly call: 'read'; readonly paths: readonly BytePath[] }
-  | { readonly call: 'readPiece'; readonly path: BytePath; readonly print: string; readonly offset: number }
+  | ({ readonly call: 'readPiece' } & Piece)
   | { readonly call: 'staged'; readonly id: string }
   | { readonly call: 'stage'; readonly id: string; readonly offset: number; readonly data: Uint8Array }
   | { readonly call: 'apply'; readonly operations: readonly Operation[] }

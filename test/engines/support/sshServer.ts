@@ -1,21 +1,14 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
-import type { Duplex } from 'node:stream';
-import { Client, type ClientChannel } from 'ssh2';
-import { Emitter } from '../../../src/base/event.ts';
 import { pollUntil } from '../../../src/base/abort.ts';
-import { keepKeys } from '../../../src/connections/keyObjects.ts';
-import { quoteAll } from '../../../src/base/shell.ts';
-import type {
-  Connection,
-  ExecRequest,
-  ExitStatus,
-  RemoteProcess,
-} from '../../../src/connections/connection.ts';
+import { SshConnection, type SshDefaults, type SshTarget } from '../../../src/connections/sshConnection.ts';
+import { login, type SshLogin } from '../../../src/connections/sshLogin.ts';
+
+const loginMs = 20_000;
 
 /** A real OpenSSH server of this test's own, on a port of its own, ended by its process. */
 export class SshServer {
@@ -89,20 +82,14 @@ export async function connectToTestServer(
   key: string,
   env: Readonly<Record<string, string>>,
 ): Promise<SshConnectionForTests> {
-  const client = new Client();
-  client.on('handshake', () => keepKeys(client));
-  await new Promise<void>((resolve, reject) => {
-    client.once('ready', resolve).once('error', reject);
-    client.connect({
-      host: '127.0.0.1',
-      port,
-      username: 'root',
-      privateKey: fs.readFileSync(key),
-      algorithms: { cipher: ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'aes128-ctr'] },
-    });
-  });
-  client.setNoDelay(true);
-  return new SshConnectionForTests(client, env);
+  const target: SshTarget = {
+    ...{ host: '127.0.0.1', port, user: 'root' },
+    ...{ privateKey: fs.readFileSync(key, 'utf8'), identityFile: key },
+    hostKeys: [fs.readFileSync(path.join(path.dirname(key), 'host.pub'), 'utf8')],
+  };
+  const socket = connect({ host: target.host, port, noDelay: true });
+  const loggedIn = await login(target, target.user, loginMs, AbortSignal.timeout(loginMs), socket);
+  return new SshConnectionForTests(target, { env }, loggedIn);
 }
 
 async function freePort(): Promise<number> {
@@ -113,58 +100,17 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** A connection over ssh2 with nothing but what the sync needs. */
-export class SshConnectionForTests implements Connection {
-  readonly description = 'root@127.0.0.1';
-  readonly user = 'root';
-  readonly client: Client;
-  readonly #closed = new Emitter<Error | undefined>();
-  readonly onDidClose = this.#closed.event;
-  readonly #env: Readonly<Record<string, string>>;
-  isClosed = false;
+/** The real connection, which a test can cut. */
+export class SshConnectionForTests extends SshConnection {
+  readonly #login: SshLogin;
 
-  constructor(client: Client, env: Readonly<Record<string, string>>) {
-    this.client = client;
-    this.#env = env;
-    client.on('error', () => undefined);
-    client.once('close', () => {
-      this.isClosed = true;
-      this.#closed.fire(undefined);
-    });
-  }
-
-  async exec(request: ExecRequest, signal: AbortSignal): Promise<RemoteProcess> {
-    signal.throwIfAborted();
-    const env = Object.entries({ ...this.#env, ...request.env }).map(([name, value]) => `${name}=${value}`);
-    const command = quoteAll(['env', '-C', request.cwd ?? '/', ...env, ...request.argv]);
-    const channel = await new Promise<ClientChannel>((resolve, reject) => {
-      this.client.exec(command, (error, opened) => (error ? reject(error) : resolve(opened)));
-    });
-    let status: ExitStatus = { code: undefined, signal: undefined };
-    channel.on('exit', (code: number | null, name?: string) => {
-      status = { code: code ?? undefined, signal: name };
-    });
-    return {
-      stdin: channel,
-      stdout: channel,
-      stderr: channel.stderr,
-      exit: new Promise((resolve) => channel.once('close', () => resolve(status))),
-      resize: () => undefined,
-      kill: () => Promise.resolve(),
-      dispose: () => channel.destroy(),
-    };
-  }
-
-  connectTcp(): Promise<Duplex> {
-    return Promise.reject(new Error('Not in this test.'));
+  constructor(target: SshTarget, defaults: SshDefaults, loggedIn: SshLogin) {
+    super(target, defaults, loggedIn);
+    this.#login = loggedIn;
   }
 
   /** Cuts the connection as a network does: no goodbye. */
   cut(): void {
-    this.client.destroy();
-  }
-
-  dispose(): void {
-    this.client.end();
+    this.#login.socket.destroy();
   }
 }
