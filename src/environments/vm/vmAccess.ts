@@ -83,6 +83,7 @@ export class VmAccess {
     const access = {
       user: record.user,
       privateKey: await readFile(box.privateKeyFile, 'utf8'),
+      identityFile: box.privateKeyFile,
       hostKey: box.hostKey,
     };
     const { connection, address } = await waitForSsh(

@@ -7,6 +7,8 @@ import { noAnswer, type Machine } from './machine.ts';
 export interface SshAccess {
   readonly user: string;
   readonly privateKey: string;
+  /** Absolute path of the file that it was read from. */
+  readonly identityFile?: string;
   readonly hostKey: string;
 }
 
