@@ -17,6 +17,7 @@ const rooms = [
   'ssh',
   'ports',
   'browserEditor',
+  'credentials',
   'ui',
 ];
 

@@ -14,6 +14,7 @@ import { VmProvider } from './environments/vm/vmProvider.ts';
 import type { Project } from './config/project.ts';
 import type { SwitchyardSettings } from './config/settings.ts';
 import { canWriteUnderEditors } from './ui/dirtyEditors.ts';
+import { HostCredentials } from './credentials/hostCredentials.ts';
 import { SshBook } from './ssh/config/sshBook.ts';
 import { Doors } from './ssh/doors.ts';
 import { WorkspaceSync } from './sync/workspaceSync.ts';
@@ -108,6 +109,7 @@ export function activate(context: vscode.ExtensionContext): void {
     providers,
     docker,
     doors,
+    hostCredentials: new HostCredentials({ runner, folder: storage, log }),
     storage,
     workspaceState: context.workspaceState,
     computerState: context.globalState,

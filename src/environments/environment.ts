@@ -124,10 +124,14 @@ export interface OpenResult {
   readonly connection: Connection;
   /**
    * The user's own shell in a terminal, in the workspace folder; one is held ready. The signal bounds the
-   * start only; afterwards the caller owns the process.
+   * start only; afterwards the caller owns the process. Variables come on top of what every program gets.
    * @throws SwitchyardError `environment.gone` where the environment no longer runs
    */
-  readonly shell: (size: TerminalSize, signal: AbortSignal) => Promise<RemoteProcess>;
+  readonly shell: (
+    size: TerminalSize,
+    signal: AbortSignal,
+    variables?: Readonly<Record<string, string>>,
+  ) => Promise<RemoteProcess>;
   /** Undefined where it was running already. */
   readonly start: { readonly how: StartHow; readonly warmCache: boolean } | undefined;
   /** Where the workspace is inside. */

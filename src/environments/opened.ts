@@ -13,7 +13,7 @@ export function opened(
   return {
     ...more,
     connection: shells.connection,
-    shell: (size, signal) => shells.open(size, signal),
+    shell: (size, signal, variables) => shells.open(size, signal, variables),
     problem,
     hooks: rest,
   };

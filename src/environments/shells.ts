@@ -2,6 +2,7 @@ import { abortable } from '../base/abort.ts';
 import type { Disposable } from '../base/disposable.ts';
 import { isCancellation } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import { quote } from '../base/shell.ts';
 import type { Connection, RemoteProcess, TerminalSize } from '../connections/connection.ts';
 
 /** How long a terminal that is held may take to be made, in milliseconds. */
@@ -24,7 +25,7 @@ const findShell =
 const shellArgv = ['/bin/sh', '-c', `${findShell}; exec "$s"`];
 
 /**
- * All but the shell itself: started, in its terminal, it waits for a line. Only then the shell comes, so
+ * All but the shell itself: started, in its terminal, it waits for a line of ours. Only then the shell comes, so
  * that it reads its startup files as they are at that moment. What the kernel gave the program at its start
  * and would not give it now (the groups of its user), makes it stale.
  */
@@ -42,6 +43,7 @@ groups() { all=; while IFS= read -r line; do all="$all$line;"; done 2>/dev/null 
 groups; before=$all
 printf '\\006'
 IFS= read -r line || exit 0
+eval "$line"
 groups
 [ "$all" = "$before" ] && fresh && cd -- "$1" || { printf '\\025'; exit 0; }
 printf '\\006'
@@ -90,9 +92,16 @@ export class ShellReserve implements Disposable {
 
   /**
    * The user's shell in a terminal. The signal bounds the start only; afterwards the caller owns it.
+   * @param variables on top of what every program gets; one that is held takes no more of them than fit a line of a
+   * terminal
    * @throws SwitchyardError `environment.gone` where the environment no longer runs
    */
-  async open(size: TerminalSize, signal: AbortSignal): Promise<RemoteProcess> {
+  async open(
+    size: TerminalSize,
+    signal: AbortSignal,
+    variables: Readonly<Record<string, string>> = {},
+  ): Promise<RemoteProcess> {
+    const line = assignments(variables);
     const held = this.#held;
     this.#held = undefined;
     clearTimeout(this.#refill);
@@ -100,9 +109,10 @@ export class ShellReserve implements Disposable {
       if (!this.#busy) this.prepare();
     }, this.#aloneMs);
     this.#refill.unref();
-    const ready = await this.#use(held, size, signal);
+    const ready = await this.#use(held, line, size, signal);
     if (ready) return ready;
-    return this.connection.exec({ argv: shellArgv, cwd: this.#cwd, env: terminalEnv, tty: size }, signal);
+    const env = { ...variables, ...terminalEnv };
+    return this.connection.exec({ argv: shellArgv, cwd: this.#cwd, env, tty: size }, signal);
   }
 
   dispose(): void {
@@ -140,6 +150,7 @@ export class ShellReserve implements Disposable {
   /** The shell that was held; undefined where there is none, or it will not do any more. */
   async #use(
     held: Promise<RemoteProcess | undefined> | undefined,
+    line: string,
     size: TerminalSize,
     signal: AbortSignal,
   ): Promise<RemoteProcess | undefined> {
@@ -149,7 +160,7 @@ export class ShellReserve implements Disposable {
       shell = await abortable(held, signal);
       if (!shell) return undefined;
       shell.resize(size);
-      shell.stdin.write('\n');
+      shell.stdin.write(`${line}\n`);
       if ((await answer(shell, signal)) === goOn) return shell;
       shell.dispose();
       return undefined;
@@ -158,6 +169,12 @@ export class ShellReserve implements Disposable {
       throw error;
     }
   }
+}
+
+/** For the shell that waits, in one line. */
+function assignments(variables: Readonly<Record<string, string>>): string {
+  const words = Object.entries(variables).map(([name, value]) => `${name}=${quote(value)}`);
+  return words.length === 0 ? '' : `export ${words.join(' ')}`;
 }
 
 /**

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Environment, EnvironmentAccess } from '../environments/environment.ts';
 import type { DoorFile } from './doorFile.ts';
-import type { SshEntry } from './config/entry.ts';
+import type { SharedOverSsh, SshEntry } from './config/entry.ts';
 import { replaceFile, type SshBook } from './config/sshBook.ts';
 
 /** The program that is the SSH server of a container, for a ProxyCommand. */
@@ -32,7 +32,7 @@ export class Doors {
   async open(
     environment: Environment,
     access: EnvironmentAccess,
-    options: { readonly start: boolean },
+    options: { readonly start: boolean; readonly shares?: SharedOverSsh | undefined },
   ): Promise<SshEntry> {
     const { project, kind } = environment;
     const alias = await this.book.aliasFor(project, kind);
@@ -45,6 +45,7 @@ export class Doors {
       kind,
       user: access.user,
       workspaceFolder: access.workspaceFolder,
+      ...(options.shares ? { shares: options.shares } : {}),
     } as const;
     let entry: SshEntry;
     if (access.by === 'ssh') {
@@ -77,5 +78,17 @@ export class Doors {
     }
     await this.book.put(entry);
     return entry;
+  }
+
+  /** Writes anew what sessions of an environment may use; does nothing where it is no SSH host yet. */
+  async share(environment: Environment, shares: SharedOverSsh | undefined): Promise<void> {
+    const { project, kind } = environment;
+    const known = (await this.book.entries()).find(
+      (entry) => entry.projectId === project.id && entry.kind === kind,
+    );
+    if (!known) return;
+    const { shares: before, ...entry } = known;
+    if (JSON.stringify(before) === JSON.stringify(shares)) return;
+    await this.book.put({ ...entry, ...(shares ? { shares } : {}) });
   }
 }

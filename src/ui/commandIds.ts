@@ -30,6 +30,8 @@ export const commandIds = [
   'switchyard.stopPort',
   'switchyard.openBrowserEditor',
   'switchyard.stopBrowserEditor',
+  'switchyard.shareCredentials',
+  'switchyard.stopSharingCredentials',
   'switchyard.showProblem',
   'switchyard.chooseConfiguration',
   'switchyard.openConfiguration',

@@ -2,12 +2,14 @@ import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
 import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import type { GuestKind } from '../base/kinds.ts';
+import type { HostCredentials } from '../credentials/hostCredentials.ts';
 import type { DockerEngine } from '../engines/docker.ts';
 import type { EnvironmentProvider } from '../environments/environment.ts';
 import type { Doors } from '../ssh/doors.ts';
 import { tellCarryReports } from './carryReports.ts';
 import { tellHookFailures } from './hookReports.ts';
 import { configCommands } from './commands/configCommands.ts';
+import { credentialCommands } from './commands/credentialCommands.ts';
 import { engineCommands } from './commands/engineCommands.ts';
 import { lifecycleCommands } from './commands/lifecycleCommands.ts';
 import { editorCommands } from './commands/editorCommands.ts';
@@ -28,6 +30,7 @@ import { Monitor } from './model/monitor.ts';
 import { Others } from './model/others.ts';
 import { WindowProjects, type FindPlace } from './model/windowProjects.ts';
 import { Operations } from './operations.ts';
+import { withCredentials, WindowCredentials } from './credentials/windowCredentials.ts';
 import { WindowEditors } from './browserEditor/windowEditors.ts';
 import { tellPorts } from './ports/portNotices.ts';
 import { WindowPorts } from './ports/windowPorts.ts';
@@ -60,6 +63,7 @@ export function startUi(parts: {
   providers: ReadonlyMap<GuestKind, EnvironmentProvider>;
   docker: DockerEngine;
   doors: Doors;
+  hostCredentials: HostCredentials;
   storage: string;
   workspaceState: vscode.Memento;
   computerState: vscode.Memento;
@@ -83,7 +87,17 @@ export function startUi(parts: {
   ui.add(
     operations.onDidChangeStep((environment) => monitor.setStep(environment, operations.step(environment))),
   );
-  const open = openForTerminal(operations, errors);
+  const credentials = ui.add(
+    new WindowCredentials({
+      projects,
+      host: parts.hostCredentials,
+      memory: parts.computerState,
+      isTrusted: () => vscode.workspace.isTrusted,
+      doors,
+      errors,
+    }),
+  );
+  const open = withCredentials(openForTerminal(operations, errors), credentials);
   const terminals = new Terminals(open);
   const moves = new Moves(parts.computerState);
   const tasks = new EnvironmentTasks(projects, open);
@@ -92,17 +106,18 @@ export function startUi(parts: {
   ui.add(
     registerCommands(
       [
-        switchCommands(services, memory, new WindowMover(doors, moves)),
+        switchCommands(services, memory, new WindowMover(doors, moves, credentials)),
         lifecycleCommands(services),
         workCommands(services),
         syncCommands(services),
         configCommands(services, memory),
         toolCommands(services),
         engineCommands(docker),
-        sshCommands(services, doors),
+        sshCommands(services, doors, credentials),
         portCommands(services, ports),
         taskCommands(services, tasks),
         editorCommands(services, editors, parts.secrets),
+        credentialCommands(services, credentials),
       ],
       errors,
     ),
@@ -118,7 +133,7 @@ export function startUi(parts: {
   ui.add(offerReload());
   ui.add(prepareOther(projects, operations));
   ui.add(new StatusBar(projects, monitor));
-  ui.add(showTree({ projects, monitor, others, ports, editors }));
+  ui.add(showTree({ projects, monitor, others, ports, editors, credentials }));
   void projects.reload();
   return {
     dispose: () => ui.dispose(),
@@ -140,12 +155,14 @@ function showTree({
   others,
   ports,
   editors,
+  credentials,
 }: Pick<CommandServices, 'projects' | 'monitor' | 'others'> & {
   ports: WindowPorts;
   editors: WindowEditors;
+  credentials: WindowCredentials;
 }): Disposable {
   const disposables = new DisposableStore();
-  const tree = disposables.add(new EnvironmentsTree({ monitor, others, ports, editors }));
+  const tree = disposables.add(new EnvironmentsTree({ monitor, others, ports, editors, credentials }));
   const view = disposables.add(
     vscode.window.createTreeView('switchyard.environments', { treeDataProvider: tree }),
   );

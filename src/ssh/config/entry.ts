@@ -18,6 +18,15 @@ export interface SshEntry {
   /** Absolute path of the workspace inside. */
   readonly workspaceFolder: string;
   readonly way: SshWay;
+  /** What the person lets programs inside use of this computer; nothing where it is not there. */
+  readonly shares?: SharedOverSsh;
+}
+
+export interface SharedOverSsh {
+  /** The client's own agent is brought along. */
+  readonly agent: boolean;
+  /** What each session gets; the environment takes it. Neither quotes nor backslashes can stand in a value. */
+  readonly variables: Readonly<Record<string, string>>;
 }
 
 /** How a client gets there. */
@@ -115,9 +124,20 @@ function renderEntry(entry: SshEntry, knownHosts: string): string {
       'GlobalKnownHostsFile /dev/null',
       'StrictHostKeyChecking yes',
       'UpdateHostKeys no',
+      ...(entry.shares ? sharing(entry.shares) : []),
     ].map((line) => `  ${line}`),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** One line for all variables: of several, ssh takes the first alone. */
+function sharing({ agent, variables }: SharedOverSsh): readonly string[] {
+  const words = Object.entries(variables).map(([name, value]) => {
+    refuseControl(value);
+    if (/["\\]/.test(value)) throw new RangeError(`A quote cannot stand in an SSH configuration: ${value}`);
+    return `"${name}=${value}"`;
+  });
+  return [...(agent ? ['ForwardAgent yes'] : []), ...(words.length > 0 ? [`SetEnv ${words.join(' ')}`] : [])];
 }
 
 /** ssh hands it to the user's shell, after replacing what follows a percent sign. */

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { SshEntry } from '../../ssh/config/entry.ts';
 import type { Doors } from '../../ssh/doors.ts';
 import type { CommandId } from '../commandIds.ts';
+import type { WindowCredentials } from '../credentials/windowCredentials.ts';
 import { openFile } from '../errors.ts';
 import type { RemoteExtension } from '../remote/extensions.ts';
 import {
@@ -22,12 +23,16 @@ const toldMs = 5_000;
 type Handlers = Partial<Record<CommandId, (argument?: unknown) => unknown>>;
 
 /** Commands about the environments as SSH hosts, for this editor and for every other program. */
-export function sshCommands(services: CommandServices, doors: Doors): Handlers {
+export function sshCommands(
+  services: CommandServices,
+  doors: Doors,
+  credentials: WindowCredentials,
+): Handlers {
   /** The chosen environment's SSH host, written down anew; undefined where the person chose none. */
   const open = async (argument: unknown, title: string): Promise<OpenDoor | undefined> => {
     requireTrust();
     const target = await targetEnvironment(services, argument, 'canConnect', title);
-    return target && openDoor(doors, target.environment);
+    return target && openDoor(doors, target.environment, credentials);
   };
 
   return {

@@ -5,6 +5,7 @@ import type { Environment, EnvironmentAccess } from '../../environments/environm
 import type { SshEntry } from '../../ssh/config/entry.ts';
 import type { Doors } from '../../ssh/doors.ts';
 import type { CommandId } from '../commandIds.ts';
+import type { WindowCredentials } from '../credentials/windowCredentials.ts';
 import { kindName } from '../tree/rowText.ts';
 import {
   fittingExtensions,
@@ -26,11 +27,16 @@ export interface OpenDoor {
  * Makes a running environment an SSH host of this computer, or brings what is written about it up to date.
  * @throws SwitchyardError where it is none, or does not run
  */
-export async function openDoor(doors: Doors, environment: Environment): Promise<OpenDoor> {
+export async function openDoor(
+  doors: Doors,
+  environment: Environment,
+  credentials: WindowCredentials,
+): Promise<OpenDoor> {
   if (!environment.access) throw notYet(kindName(environment.kind));
   const access = await environment.access(AbortSignal.timeout(accessMs));
   const start = vscode.workspace.getConfiguration('switchyard').get<boolean>('ssh.startOnConnect', true);
-  return { entry: await doors.open(environment, access, { start }), access };
+  const shares = credentials.overSsh(environment);
+  return { entry: await doors.open(environment, access, { start, shares }), access };
 }
 
 /** The extensions of this editor that open a window in the environment, the more fitting first. */

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import type { EnvironmentKind } from '../../base/kinds.ts';
 import type { Doors } from '../../ssh/doors.ts';
+import type { WindowCredentials } from '../credentials/windowCredentials.ts';
 import type { ProjectModel } from '../model/projectModel.ts';
 import type { Moves } from './moves.ts';
 import { installedExtensions, offerExtension, openDoor, openRemoteWindow } from './openRemote.ts';
@@ -10,10 +11,12 @@ import { openInValues, whereTo, type OpenIn, type WhereTo } from './whereTo.ts';
 export class WindowMover {
   readonly #doors: Doors;
   readonly #moves: Moves;
+  readonly #credentials: WindowCredentials;
 
-  constructor(doors: Doors, moves: Moves) {
+  constructor(doors: Doors, moves: Moves, credentials: WindowCredentials) {
     this.#doors = doors;
     this.#moves = moves;
+    this.#credentials = credentials;
   }
 
   whereTo(model: ProjectModel, kind: EnvironmentKind): WhereTo {
@@ -42,7 +45,7 @@ export class WindowMover {
       );
       return true;
     }
-    const door = await openDoor(this.#doors, model.environment(kind));
+    const door = await openDoor(this.#doors, model.environment(kind), this.#credentials);
     const [extension] = installedExtensions(door.access);
     if (!extension) {
       if (how === 'move') void offerExtension(door.entry, { kind });

@@ -11,6 +11,8 @@ import type { FactNode, Node } from './nodes.ts';
 import type { SyncHealth } from '../../sync/liveSync.ts';
 import { syncNeedsPerson, syncRows } from './syncText.ts';
 import { editorRow, portsRow } from '../ports/portText.ts';
+import { credentialsRow } from '../credentials/credentialText.ts';
+import type { WindowCredentials } from '../credentials/windowCredentials.ts';
 import type { WindowEditors } from '../browserEditor/windowEditors.ts';
 import type { WindowPorts } from '../ports/windowPorts.ts';
 import { environmentRow, factRows, ignoredRow, kindName } from './rowText.ts';
@@ -31,6 +33,7 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
   readonly #others: Others;
   readonly #ports: WindowPorts;
   readonly #editors: WindowEditors;
+  readonly #credentials: WindowCredentials;
   readonly #nodes = new Map<string, Node>();
   /** What each environment showed last; only a change of it redraws. */
   readonly #shown = new Map<string, string>();
@@ -39,13 +42,25 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
   readonly #disposables = new DisposableStore();
   #models: readonly ProjectModel[] = [];
 
-  constructor(parts: { monitor: Monitor; others: Others; ports: WindowPorts; editors: WindowEditors }) {
-    const { monitor, others, ports, editors } = parts;
+  constructor(parts: {
+    monitor: Monitor;
+    others: Others;
+    ports: WindowPorts;
+    editors: WindowEditors;
+    credentials: WindowCredentials;
+  }) {
+    const { monitor, others, ports, editors, credentials } = parts;
     this.#monitor = monitor;
     this.#others = others;
     this.#ports = ports;
     this.#editors = editors;
-    for (const changes of [monitor.onDidChange, ports.onDidChange, editors.onDidChange]) {
+    this.#credentials = credentials;
+    for (const changes of [
+      monitor.onDidChange,
+      ports.onDidChange,
+      editors.onDidChange,
+      credentials.onDidChange,
+    ]) {
       this.#disposables.add(changes((environment) => this.#redraw(environment)));
     }
     this.#disposables.add(
@@ -149,6 +164,8 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
     const details = snapshot.details;
     if (details) nodes.push(...this.#portsNode(node, details, fact));
     if (this.#editors.find(node.environment)?.isRunning) nodes.push(fact('editor', editorRow()));
+    const shared = credentialsRow(this.#credentials.shared(node.environment));
+    if (shared) nodes.push(fact('credentials', shared));
     const ignored = details && ignoredRow(details);
     if (ignored) {
       const parent = fact('ignored', ignored);
@@ -245,6 +262,7 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
       snapshot.details?.ports,
       this.#ports.find(environment)?.list,
       this.#editors.find(environment)?.isRunning,
+      this.#credentials.shared(environment),
       snapshot.details?.ignored,
       [...snapshot.status.capabilities],
       snapshot.active,

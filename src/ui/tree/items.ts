@@ -59,6 +59,7 @@ const factIcons: Readonly<Record<string, string>> = {
   processor: 'chip',
   ports: 'plug',
   editor: 'browser',
+  credentials: 'key',
   ignored: 'circle-slash',
 };
 

@@ -66,6 +66,20 @@ describe('ShellReserve', () => {
     expect(await say(shell, 'pwd; echo $TERM')).toBe(`${folder}\nxterm-256color\n`);
   });
 
+  it('gives a terminal its variables, also in one that was held before they were known', async () => {
+    const variables = { ONE: "it's $HOME", TWO: "!perl -e 'print<S>' /tmp/a" };
+    const print = 'printf "%s|%s\\n" "$ONE" "$TWO"';
+    const expected = `${variables.ONE}|${variables.TWO}\n`;
+    make().prepare();
+    await expect.poll(() => started.length).toBe(1);
+    const held = await reserve.open(size, never, variables);
+    expect(held).toBe(started[0]?.process);
+    expect(await say(held, print)).toBe(expected);
+    reserve.dispose();
+    const fresh = await make().open(size, never, variables);
+    expect(await say(fresh, print)).toBe(expected);
+  });
+
   it('holds the next one afterwards', async () => {
     make().prepare();
     const shell = await reserve.open(size, never);

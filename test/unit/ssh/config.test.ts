@@ -5,6 +5,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../src/base/log.ts';
+import { gitVariables } from '../../../src/credentials/gitRequest.ts';
 import { aliasOf, renderConfig, renderKnownHosts, type SshEntry } from '../../../src/ssh/config/entry.ts';
 import { includeLine, withInclude, withoutInclude } from '../../../src/ssh/config/includeLine.ts';
 import { SshBook } from '../../../src/ssh/config/sshBook.ts';
@@ -81,6 +82,28 @@ describe('our own configuration file', () => {
       stricthostkeychecking: 'true',
     });
     expect(asRead(text, 'elsewhere')['stricthostkeychecking']).toBe('ask');
+  });
+
+  it('brings what is shared with an environment, to it alone', () => {
+    const { GIT_CONFIG_VALUE_0, ...rest } = gitVariables('/tmp/ssh-abc/agent.7');
+    const shares = { agent: true, variables: { ...rest, GIT_CONFIG_VALUE_0: GIT_CONFIG_VALUE_0 ?? '' } };
+    const text = renderConfig([{ ...container, shares }, vm], '/k');
+    const file = path.join(home, 'shares');
+    fs.writeFileSync(file, text);
+    const lines = execFileSync('ssh', ['-G', '-F', file, container.alias], { encoding: 'utf8' }).split('\n');
+    expect(lines).toContain('forwardagent yes');
+    expect(lines.filter((line) => line.startsWith('setenv ')).sort()).toEqual(
+      Object.entries(shares.variables)
+        .map(([name, value]) => `setenv ${name}=${value}`)
+        .sort(),
+    );
+    expect(asRead(text, vm.alias)).toMatchObject({ forwardagent: 'no' });
+    expect(() =>
+      renderConfig(
+        [{ ...container, shares: { agent: false, variables: { A: 'b"\nProxyCommand evil' } } }],
+        '/k',
+      ),
+    ).toThrow(RangeError);
   });
 
   it('pins the host keys under the alias', () => {

@@ -1,0 +1,27 @@
+import * as l10n from '@vscode/l10n';
+import type { CredentialKind } from '../../credentials/sharedCredentials.ts';
+import type { RowText } from '../tree/row.ts';
+
+/** What a person calls it. */
+export function credentialName(kind: CredentialKind): string {
+  switch (kind) {
+    case 'sshAgent':
+      return l10n.t('SSH agent');
+    case 'git':
+      return l10n.t('Git credentials');
+  }
+}
+
+/** The row of an environment in which credentials of this computer can be used; undefined where none can. */
+export function credentialsRow(kinds: readonly CredentialKind[]): RowText | undefined {
+  if (kinds.length === 0) return undefined;
+  const names = kinds.map(credentialName).join(', ');
+  return {
+    label: l10n.t('Credentials'),
+    description: names,
+    tooltip: l10n.t(
+      'Programs inside can use of this computer: {0}. Nothing secret is written there. It ends with the connection.',
+      names,
+    ),
+  };
+}
