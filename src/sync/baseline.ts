@@ -9,6 +9,7 @@ import {
   never,
   readRecords,
   readSnapshot,
+  replace,
   replaceDurably,
   snapshotHead,
   summed,
@@ -75,7 +76,8 @@ export class Baseline {
     if (stored?.identity !== identity) {
       if (stored) log.info('Another guest or folder than last time: the sync begins anew.');
       const fresh = new Baseline(folder, identity, boots, new Map());
-      await fresh.#writeSnapshot();
+      // Not through to the disk: whatever a power cut leaves there belongs to others, or is this.
+      await fresh.#writeSnapshot(new Map(), replace);
       await fresh.#writeUnsettled();
       return fresh;
     }
@@ -182,10 +184,13 @@ export class Baseline {
    * it was before: `#remember` keeps that.
    * @param pending what counts as committed from now on
    */
-  async #writeSnapshot(pending: ReadonlyMap<BytePath, Base | undefined> = new Map()): Promise<void> {
+  async #writeSnapshot(
+    pending: ReadonlyMap<BytePath, Base | undefined> = new Map(),
+    write = replaceDurably,
+  ): Promise<void> {
     const id = randomBytes(8).toString('hex');
-    await replaceDurably(this.#file('baseline'), summed(this.#snapshot(id, pending)));
-    await replaceDurably(this.#file('journal'), [Buffer.from(`${id}\0`, 'latin1')]);
+    await write(this.#file('baseline'), summed(this.#snapshot(id, pending)));
+    await write(this.#file('journal'), [Buffer.from(`${id}\0`, 'latin1')]);
     this.#snapshotId = id;
     this.#journalRecords = 0;
   }

@@ -147,11 +147,16 @@ export async function appendDurably(file: string, data: Iterable<Buffer>): Promi
 }
 
 export async function replaceDurably(file: string, data: Iterable<Buffer>): Promise<void> {
+  await replace(file, data, true);
+}
+
+/** @param durably whether it is on the disk before it is in its place */
+export async function replace(file: string, data: Iterable<Buffer>, durably = false): Promise<void> {
   const next = `${file}.next`;
   const handle = await fs.open(next, 'w', 0o600);
   try {
     for (const piece of data) await handle.writeFile(piece);
-    await handle.sync();
+    if (durably) await handle.sync();
   } finally {
     await handle.close();
   }

@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { Disposable } from '../base/disposable.ts';
 import type { Logger } from '../base/log.ts';
+import type { BulkProcess } from '../connections/connection.ts';
 import { isExecutable, sizeOf, typeOf, type Entry } from './entry.ts';
 import type { AgentSide } from './guest/agentSide.ts';
 import { ancestorsOf, toBuffer, type BytePath } from './path.ts';
@@ -19,11 +22,19 @@ export interface Arrived {
   readonly guest: Entry;
 }
 
+interface Unpacking extends Disposable {
+  readonly stdin: Writable;
+  readonly exit: BulkProcess['exit'];
+}
+
 /** Fewer than this, and the agent is as quick. */
 export const bulkCount = 300;
-/** One stream; what is over when it is cut off stays. */
+/** One stream; what is over when it is cut off stays. Few more than that are not worth another one. */
 const streamCount = 5_000;
+const lastCount = streamCount * 1.5;
 const streamBytes = 256 * 1024 ** 2;
+/** More than this, in bytes, and a login of its own costs less than what encrypting it here would. */
+const apartBytes = 64 * 1024 ** 2;
 const statCount = 1_000;
 /** Blocks of 512 bytes that tar writes at once: a pipe's 64 KiB, where 10 KiB would be six times the chunks for this process. */
 const blocking = 128;
@@ -38,6 +49,8 @@ export class BulkUpload {
   readonly #host: Side;
   readonly #guest: AgentSide;
   readonly #log: Logger;
+  /** Much goes by a way of its own, where the connection has one. */
+  #isApart = true;
 
   constructor(root: string, host: Side, guest: AgentSide, log: Logger) {
     this.#root = root;
@@ -66,7 +79,8 @@ export class BulkUpload {
     for (let at = 0; at < entries.length;) {
       let bytes = 0;
       let end = at;
-      while (end < entries.length && end - at < streamCount && bytes < streamBytes) {
+      const most = entries.length - at <= lastCount ? lastCount : streamCount;
+      while (end < entries.length && end - at < most && bytes < streamBytes) {
         const entry = entries[end];
         if (entry) bytes += sizeOf(entry.source);
         end += 1;
@@ -75,16 +89,20 @@ export class BulkUpload {
       const id = `bulk-${randomBytes(8).toString('hex')}`;
       const folder = await this.#guest.makeStage(id, signal);
       const stop = new AbortController();
+      const apart = this.#isApart && bytes >= apartBytes;
       before.catch((error: unknown) => stop.abort(error));
       let came: boolean;
       try {
-        came = await this.#stream(slice, folder, count, AbortSignal.any([signal, stop.signal]));
+        came = await this.#stream({ slice, folder, apart }, count, AbortSignal.any([signal, stop.signal]));
       } finally {
         await before;
       }
       if (!came) {
         await this.#guest.dropStage(id, signal);
-        break;
+        if (!apart) break;
+        // Once more, the way that everything else goes.
+        this.#isApart = false;
+        continue;
       }
       before = this.#moveIn(id, slice, signal).then(arrived);
       // Awaited in the next turn; a failure before that is nobody's surprise.
@@ -96,15 +114,11 @@ export class BulkUpload {
 
   /** False where the guest could not take the stream. */
   async #stream(
-    slice: readonly NewEntry[],
-    folder: string,
+    { slice, folder, apart }: { slice: readonly NewEntry[]; folder: string; apart: boolean },
     count: (files: number, bytes: number) => void,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const remote = await this.#guest.connection.exec(
-      { argv: ['tar', '-x', '-o', '-f', '-', '-C', folder], cwd: '/' },
-      signal,
-    );
+    const remote = await this.#unpack(folder, apart, signal);
     // Folders are named without what is in them, which is listed by itself.
     const local = spawn(
       'tar',
@@ -116,12 +130,9 @@ export class BulkUpload {
       },
     );
     let complaints = '';
-    const complain = (chunk: Buffer): void => {
+    local.stderr.on('data', (chunk: Buffer) => {
       complaints = (complaints + chunk.toString()).slice(-1_000);
-    };
-    local.stderr.on('data', complain);
-    remote.stderr.on('data', complain);
-    remote.stdout.resume();
+    });
     try {
       const names = toBuffer(slice.map(({ path }) => `./${path}\0`).join(''));
       const listed = pipeline([names], local.stdin);
@@ -130,9 +141,9 @@ export class BulkUpload {
       local.stdout.on('data', (chunk: Buffer) => counted.pass(chunk.length));
       await Promise.all([listed, pipeline(local.stdout, remote.stdin, { signal })]);
       counted.end();
-      const { code } = await remote.exit;
+      const { code, said } = await remote.exit;
       if (code === 0) return true;
-      this.#log.warn(`Sync: the guest's tar ended with ${code ?? 'a signal'}: ${complaints}`);
+      this.#log.warn(`Sync: the guest's tar ended with ${code ?? 'no code'}: ${said} ${complaints}`);
       return false;
     } catch (error) {
       signal.throwIfAborted();
@@ -142,6 +153,22 @@ export class BulkUpload {
       local.kill();
       remote.dispose();
     }
+  }
+
+  /** The guest's end of a stream: by a way of its own where that is worth it, and there is one. */
+  async #unpack(folder: string, apart: boolean, signal: AbortSignal): Promise<Unpacking> {
+    const argv = ['tar', '-x', '-o', '-f', '-', '-C', folder];
+    const { connection } = this.#guest;
+    const own = apart
+      ? await connection.bulk?.({ argv, stdin: 'pipe', stdout: 'ignore' }, signal)
+      : undefined;
+    if (own?.stdin) return { stdin: own.stdin, exit: own.exit, dispose: () => own.dispose() };
+    const remote = await connection.exec({ argv, cwd: '/' }, signal);
+    let said = '';
+    remote.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-1_000)));
+    remote.stdout.resume();
+    const exit = remote.exit.then(({ code }) => ({ code, said }));
+    return { stdin: remote.stdin, exit, dispose: () => remote.dispose() };
   }
 
   async #moveIn(

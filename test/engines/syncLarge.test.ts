@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { BulkProcess, BulkRequest } from '../../src/connections/connection.ts';
+import { pollUntil } from '../../src/base/abort.ts';
 import { silentProgress } from '../../src/base/progress.ts';
 import { streamedBytes } from '../../src/sync/largeStream.ts';
 import { WorkspaceSync } from '../../src/sync/workspaceSync.ts';
@@ -124,6 +125,35 @@ describe('a large file over a real sshd', () => {
     await carry();
     expect(two.raw('guest', 'big').equals(Buffer.concat([data, Buffer.from('more')]))).toBe(true);
     expect(streams).toBe(2);
+  });
+});
+
+describe('many files that are much together', () => {
+  const many = 400;
+  const each = randomBytes(200_000);
+  const plant = async (): Promise<void> => {
+    for (let n = 0; n < many; n += 1) two.write('host', `folder-${n % 7}/${n}`, each.subarray(n));
+    const newest = Date.now();
+    // What changed just now goes by the agent, which proves what it sent.
+    await pollUntil(() => Promise.resolve(Date.now() - newest > 2_100 ? true : undefined), {
+      ...{ everyMs: 50, timeoutMs: 5_000, signal },
+    });
+  };
+
+  it('go by a login of their own', async () => {
+    await open(server);
+    await plant();
+    await carry();
+    expect(two.tree('guest')).toEqual(two.tree('host'));
+    expect(streams).toBe(1);
+  });
+
+  it('go by the connection where there is none to be had', async () => {
+    await open(server, (stream) => stream.dispose());
+    await plant();
+    await carry();
+    expect(two.tree('guest')).toEqual(two.tree('host'));
+    expect(streams).toBe(1);
   });
 });
 
