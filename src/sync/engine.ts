@@ -12,6 +12,7 @@ import type { Action, Plan } from './reconcile.ts';
 import { eachInSlices, filterInSlices, inSlices } from './slices.ts';
 import type { SideName } from './side.ts';
 import { below, moveAside } from './moveAside.ts';
+import { NameClashes } from './nameClashes.ts';
 import { Planner } from './planner.ts';
 import { Transfer, type Sides, type TransferCount, type Trees } from './transfer.ts';
 
@@ -61,6 +62,7 @@ export class Engine {
   #trees: Trees = { host: new Map(), guest: new Map() };
   readonly #locks: Record<SideName, Set<BytePath>> = { host: new Set(), guest: new Set() };
   readonly #planner: Planner;
+  readonly #clashes = new NameClashes();
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
@@ -142,6 +144,7 @@ export class Engine {
     }
     this.heldBack.clear();
     this.skipped.clear();
+    this.#clashes.forget();
     this.postponed.clear();
     this.guard.release();
   }
@@ -252,8 +255,16 @@ export class Engine {
       this.#parts.log.warn(`Sync: ${toText(path)}: ${reason}`);
       this.skipped.set(path, reason);
     }
-    for (const path of stale) again.add(path);
+    await this.#clashes.look(actions, stale, { sides: this.#parts.sides, trees: this.#trees }, signal);
+    for (const path of stale) if (!this.#skipsClash(path)) again.add(path);
     return { changed, conflicts, again, full };
+  }
+
+  /** True where a disk takes the path's name for another one; remembers that it is not synced. */
+  #skipsClash(path: BytePath): boolean {
+    const reason = this.#clashes.reasonFor(path);
+    if (reason !== undefined) this.skipped.set(path, reason);
+    return reason !== undefined;
   }
 
   /** Tells of each action of a plan whether it may be done now; remembers those that may not. */
@@ -271,6 +282,7 @@ export class Engine {
         if (base) this.baseline.set(action.path, { ...base, leftOn: action.on });
         return false;
       }
+      if (action.do === 'copy' && this.#skipsClash(action.path)) return false;
       const onHost =
         (action.do === 'copy' && action.to === 'host') || (action.do === 'remove' && action.on === 'host');
       if (onHost && !this.#parts.mayWriteHost(action.path)) {

@@ -138,7 +138,7 @@ export class Transfer {
       to,
       rest.filter((copy) => typeOf(copy.source) === 'd'),
     );
-    const files = rest.filter((copy) => typeOf(copy.source) !== 'd');
+    const files = this.#inFolders(rest.filter((copy) => typeOf(copy.source) !== 'd'));
     files.sort((a, b) => gitRank(a.path) - gitRank(b.path));
     // A rank is there before the next one begins.
     for (let at = 0; at < files.length;) {
@@ -197,6 +197,17 @@ export class Transfer {
       this.#signal,
     );
     return filterInSlices(copies, (copy) => !there.has(copy.path), this.#signal);
+  }
+
+  /** Nothing goes into a folder that could not be made: what stands there may be another one. */
+  #inFolders(copies: Copy[]): Copy[] {
+    const { stale, failed } = this.result;
+    if (stale.size + failed.size === 0) return copies;
+    return copies.filter(({ path }) => {
+      const held = ancestorsOf(path).some((folder) => stale.has(folder) || failed.has(folder));
+      if (held) stale.add(path);
+      return !held;
+    });
   }
 
   /** Nothing that points at something goes while something of its repository could not. */

@@ -4,6 +4,7 @@ import * as path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { pollUntil } from '../../src/base/abort.ts';
 import { silentProgress } from '../../src/base/progress.ts';
+import { quote } from '../../src/base/shell.ts';
 import type { ExecRequest, RemoteProcess } from '../../src/connections/connection.ts';
 import { WorkspaceSync } from '../../src/sync/workspaceSync.ts';
 import { LocalConnection } from './support/localConnection.ts';
@@ -153,6 +154,61 @@ it('never takes a time of one side for a time of the other', async () => {
   expect(two.read('guest', 'a')).toBe('new, and a day old');
   expect(two.read('host', 'b')).toBe('new, and of tomorrow');
 });
+
+/** Replaces the guest's Python by one whose clock says something else than its disk's. */
+function shiftClock(bySeconds: number): void {
+  const program = path.join(two.place, 'bin', 'python3');
+  const python = fs.readlinkSync(program);
+  fs.unlinkSync(program);
+  const shift = [
+    'import sys, time',
+    'now, now_ns = time.time, time.time_ns',
+    `time.time = lambda: now() + ${bySeconds}`,
+    `time.time_ns = lambda: now_ns() + ${bySeconds} * 10**9`,
+  ].join('\n');
+  // As it is called: -IS -c <code> <greeting> <size>.
+  const script = `#!/bin/sh\nflags=$1 code=$3\nshift 3\nexec ${python} "$flags" -c ${quote(shift)}"\n$code" "$@"\n`;
+  fs.writeFileSync(program, script, { mode: 0o755 });
+}
+
+/** By the guest's own clock, in milliseconds, when it last put something into its trash. */
+function newestInTrash(): number {
+  const keys = path.join(two.guestState, 'switchyard', 'sync');
+  const trash = path.join(keys, fs.readdirSync(keys)[0] ?? '', 'trash');
+  const times = fs.readdirSync(trash).filter((name) => name.includes('~'));
+  return Math.max(...times.map((name) => Number(name.split('-')[0])));
+}
+
+it.each([86_400, -86_400])(
+  'brings everything across where the guest’s clock is off by %i s, also what only looks unchanged',
+  async (bySeconds) => {
+    two = new TwoFolders();
+    shiftClock(bySeconds);
+    for (const at of ['a', 'b', 'c', 'gone']) two.write('host', at, `first ${at}`);
+    const sync = new WorkspaceSync(two.options);
+    cleanUp.push(() => sync.dispose());
+    const request = { connection: two.connection, guestFolder: two.guest, guestId: 'g' };
+    await sync.attach(request, silentProgress, signal);
+    for (const text of ['2nd', '3rd']) {
+      two.write('host', 'a', `${text} a`);
+      two.write('guest', 'b', `${text} b`);
+      await until(() => two.read('guest', 'a') === `${text} a`, `a is ${text}`);
+      await until(() => two.read('host', 'b') === `${text} b`, `b is ${text}`);
+    }
+    expect(Math.round((newestInTrash() - Date.now()) / 1_000 / 86_400)).toBe(Math.sign(bySeconds));
+    two.remove('guest', 'gone');
+    // The same size, and the time put back: only what is in it tells.
+    const at = path.join(two.guest, 'c');
+    const { atime, mtime } = fs.statSync(at);
+    two.write('guest', 'c', 'other c');
+    fs.utimesSync(at, atime, mtime);
+    await until(() => two.read('host', 'c') === 'other c', 'c came');
+    await until(() => !two.exists('host', 'gone'), 'the deletion came');
+    expect(await sync.flush(signal)).toBe(true);
+    expect(sync.health.conflicts).toEqual([]);
+    expect(two.tree('host')).toEqual(two.tree('guest'));
+  },
+);
 
 const mayMount = process.getuid?.() === 0 && spawnSync('unshare', ['-m', 'true']).status === 0;
 
