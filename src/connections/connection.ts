@@ -79,7 +79,7 @@ export interface Connection extends Disposable {
    */
   exec(request: ExecRequest, signal: AbortSignal): Promise<RemoteProcess>;
   /**
-   * A way of its own for much data, on which no byte of an open file passes through this process: quicker than
+   * A way of its own for much data, with none of the connection's variables, on which no byte of an open file passes through this process: quicker than
    * `exec`, and slower to begin. Undefined where there is none, or none now. What it began ends with the
    * connection.
    */

@@ -21,16 +21,14 @@ const patience = { connect: 15, alive: 15 };
  */
 export class SshBulk implements Disposable {
   readonly #target: SshTarget;
-  readonly #env: Readonly<Record<string, string>>;
   readonly #running = new Set<ChildProcess>();
   /** A folder with the known keys; made when first needed. */
   #folder: string | undefined;
   /** There is no such program on this computer, or no file with the key. */
   #isMissing: boolean;
 
-  constructor(target: SshTarget, env: Readonly<Record<string, string>>) {
+  constructor(target: SshTarget) {
     this.#target = target;
-    this.#env = env;
     this.#isMissing = target.identityFile === undefined || !isPlain(target.identityFile);
   }
 
@@ -38,7 +36,8 @@ export class SshBulk implements Disposable {
   async start(request: BulkRequest, signal: AbortSignal): Promise<BulkProcess | undefined> {
     signal.throwIfAborted();
     if (this.#isMissing) return undefined;
-    const command = remoteCommand({ argv: request.argv, env: this.#env, cwd: '/' });
+    // None of the connection's variables: whoever lists the programs of this computer would read them.
+    const command = remoteCommand({ argv: request.argv, cwd: '/' });
     const args = sshArguments(this.#target, this.#knownHosts(), command);
     const child = spawn('ssh', args, { stdio: [request.stdin, request.stdout, 'pipe'], windowsHide: true });
     const running = new Running(child);

@@ -80,7 +80,7 @@ export class SshConnection implements Connection {
     client.on('error', (error) => (this.#failure ??= error));
     client.once('close', () => this.#onClose());
     this.#owned.add(toDisposable(() => hangUp(loggedIn)));
-    this.#bulk = this.#owned.add(new SshBulk(target, defaults.env));
+    this.#bulk = this.#owned.add(new SshBulk(target));
   }
 
   get isClosed(): boolean {
