@@ -116,6 +116,8 @@ export type EnvironmentAccess = {
       readonly identityFile: string;
       /** As lines in OpenSSH's public key format. */
       readonly hostKeys: readonly string[];
+      /** A program and its arguments that bring it up: it fails at once where it runs. Undefined where there is none. */
+      readonly start?: readonly string[];
     }
 );
 

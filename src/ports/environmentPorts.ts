@@ -1,8 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Duplex } from 'node:stream';
-import * as l10n from '@vscode/l10n';
 import type { Disposable } from '../base/disposable.ts';
-import { SwitchyardError } from '../base/errors.ts';
+import type { SwitchyardError } from '../base/errors.ts';
 import { Emitter } from '../base/event.ts';
 import type { Logger } from '../base/log.ts';
 import {
@@ -12,15 +10,12 @@ import {
   type PortAttributes,
   type PortsConfig,
 } from '../config/ports.ts';
-import type { Connection } from '../connections/connection.ts';
 import type { Environment, EnvironmentState } from '../environments/environment.ts';
 import { Forward } from './forward.ts';
+import { notRunning, taken } from './portErrors.ts';
 import { hostsOf, isSystems, type Listener } from './listeners.ts';
-import { watchPorts } from './watchPorts.ts';
+import { ListenerWatch } from './listenerWatch.ts';
 
-/** How long to wait before watching again after it broke off, in milliseconds; doubles up to the second. */
-const againMs = 2_000;
-const longestAgainMs = 60_000;
 /** Bound on reading what the config says about ports, in milliseconds. */
 const detailsMs = 30_000;
 
@@ -56,6 +51,7 @@ interface Wanted extends GuestPort {
 export class EnvironmentPorts implements Disposable {
   readonly environment: Environment;
   readonly #isActive: () => boolean;
+  readonly #leavesFound: boolean;
   readonly #log: Logger;
   readonly #changed = new Emitter<void>();
   /** Fires when `list` became another one. */
@@ -72,16 +68,27 @@ export class EnvironmentPorts implements Disposable {
   readonly #ended = new Set<string>();
   readonly #hidden = new Set<number>();
   #config = noPorts;
-  #listeners: readonly Listener[] | undefined;
-  #connection: Connection | undefined;
-  #watching: AbortController | undefined;
+  readonly #watch: ListenerWatch;
   #settling: Promise<void> = Promise.resolve();
   #disposed = false;
 
-  constructor(environment: Environment, parts: { readonly isActive: () => boolean; readonly log: Logger }) {
+  /** @param parts `leavesFound`: what begins to listen is somebody else's to forward and to tell */
+  constructor(
+    environment: Environment,
+    parts: { readonly isActive: () => boolean; readonly leavesFound?: boolean; readonly log: Logger },
+  ) {
     this.environment = environment;
+    this.#leavesFound = parts.leavesFound ?? false;
     this.#isActive = parts.isActive;
     this.#log = parts.log;
+    this.#watch = new ListenerWatch(environment, {
+      onBegin: async () => {
+        await this.#readConfig();
+        void this.update();
+      },
+      onListeners: (now, before) => this.#hear(now, before),
+      log: parts.log,
+    });
   }
 
   /** In the order of their numbers. */
@@ -146,7 +153,7 @@ export class EnvironmentPorts implements Disposable {
 
   dispose(): void {
     this.#disposed = true;
-    this.#unwatch();
+    this.#watch.dispose();
     for (const { forward } of this.#forwards.values()) forward.dispose();
     this.#forwards.clear();
     for (const emitter of [this.#changed, this.#heard, this.#failed]) emitter.dispose();
@@ -165,11 +172,11 @@ export class EnvironmentPorts implements Disposable {
     const { state } = this.environment.status;
     if (hasEnded(state)) {
       this.#ended.clear();
-      this.#unwatch();
+      this.#watch.stop();
     }
     if (state === 'absent') this.#persons.clear();
-    if (!this.#isActive()) this.#unwatch();
-    else if (state === 'running') this.#watch();
+    if (!this.#isActive()) this.#watch.stop();
+    else if (state === 'running') this.#watch.start();
     const wanted = state === 'running' ? this.#wanted() : new Map<string, Wanted>();
     let changed = false;
     for (const [key, { forward, wanted: before }] of this.#forwards) {
@@ -191,7 +198,7 @@ export class EnvironmentPorts implements Disposable {
   #wanted(): ReadonlyMap<string, Wanted> {
     const wanted = new Map<string, Wanted>();
     if (this.#isActive()) {
-      for (const { port, command } of this.#found()) {
+      for (const { port, command } of this.#leavesFound ? [] : this.#found()) {
         const guest = { host: undefined, port };
         if (attributesOf(this.#config, guest, command).onAutoForward === 'ignore') continue;
         wanted.set(portKey(guest), { ...guest, localPort: port, origin: 'found' });
@@ -205,8 +212,8 @@ export class EnvironmentPorts implements Disposable {
 
   /** What listens and is the project's. What the engine offers needs nothing of us. */
   #found(): readonly Listener[] {
-    const user = this.#connection?.user ?? '';
-    return (this.#listeners ?? []).filter(
+    const user = this.#watch.connection?.user ?? '';
+    return (this.#watch.listeners ?? []).filter(
       (listener) =>
         !isSystems(listener, user) &&
         !this.#hidden.has(listener.port) &&
@@ -233,14 +240,12 @@ export class EnvironmentPorts implements Disposable {
       `Port ${key} of the ${this.environment.kind} is forwarded from 127.0.0.1:${forward.localPort}`,
     );
     this.#forwards.set(key, { forward, wanted: port });
-    if (this.#listener(port)) this.#heard.fire(this.#describe(forward, port));
+    if (this.#listener(port) && !this.#leavesFound) this.#heard.fire(this.#describe(forward, port));
     return true;
   }
 
   async #dial(port: GuestPort, signal: AbortSignal): Promise<Duplex> {
-    const known = this.#connection;
-    const connection = known && !known.isClosed ? known : await this.environment.connect(signal);
-    this.#connection = connection;
+    const connection = await this.#watch.connect(signal);
     let failure: unknown;
     for (const host of hostsOf(port, this.#listener(port))) {
       try {
@@ -254,7 +259,7 @@ export class EnvironmentPorts implements Disposable {
   }
 
   #listener({ host, port }: GuestPort): Listener | undefined {
-    return host === undefined ? this.#listeners?.find((listener) => listener.port === port) : undefined;
+    return host === undefined ? this.#watch.listeners?.find((listener) => listener.port === port) : undefined;
   }
 
   #describe({ localPort }: Forward, wanted: Wanted): ForwardedPort {
@@ -267,7 +272,7 @@ export class EnvironmentPorts implements Disposable {
       localPort,
       key: portKey(wanted),
       attributes: attributesOf(this.#config, wanted, listener?.command),
-      listening: host === undefined && this.#listeners ? listener !== undefined : undefined,
+      listening: host === undefined && this.#watch.listeners ? listener !== undefined : undefined,
       command: listener?.command,
     };
   }
@@ -280,56 +285,12 @@ export class EnvironmentPorts implements Disposable {
     }
   }
 
-  #watch(): void {
-    if (this.#watching) return;
-    const watching = new AbortController();
-    this.#watching = watching;
-    void this.#watchLoop(watching.signal).finally(() => {
-      if (this.#watching === watching) this.#unwatch();
-    });
-  }
-
-  #unwatch(): void {
-    this.#watching?.abort(new DOMException('The ports are no longer watched.', 'AbortError'));
-    this.#watching = undefined;
-    this.#listeners = undefined;
-    this.#connection = undefined;
-  }
-
-  /** Until the signal fires, or the environment no longer runs: its next run begins anew. */
-  async #watchLoop(signal: AbortSignal): Promise<void> {
-    await this.#readConfig();
-    void this.update();
-    let pause = againMs;
-    const isOver = (): boolean => signal.aborted;
-    while (!isOver() && this.environment.status.state === 'running') {
-      try {
-        const connection = await this.environment.connect(signal);
-        if (isOver()) return;
-        this.#connection = connection;
-        await watchPorts(
-          connection,
-          (listeners) => {
-            pause = againMs;
-            this.#hear(listeners);
-          },
-          signal,
-        );
-      } catch (error) {
-        if (!isOver())
-          this.#log.debug(`The ports of the ${this.environment.kind} cannot be watched: ${String(error)}`);
-      }
-      await delay(pause, undefined, { signal }).catch(() => undefined);
-      pause = Math.min(pause * 2, longestAgainMs);
-    }
-  }
-
-  #hear(listeners: readonly Listener[]): void {
-    const before = new Set(this.#listeners?.map(({ port }) => port));
-    this.#listeners = listeners;
+  #hear(listeners: readonly Listener[], known: readonly Listener[]): void {
+    const before = new Set(known.map(({ port }) => port));
     for (const { port } of listeners) {
       const present = this.#forwards.get(String(port));
-      if (present && !before.has(port)) this.#heard.fire(this.#describe(present.forward, present.wanted));
+      if (present && !before.has(port) && !this.#leavesFound)
+        this.#heard.fire(this.#describe(present.forward, present.wanted));
     }
     // Something that began anew may be forwarded again, although the person ended it the last time.
     for (const port of before) {
@@ -344,24 +305,4 @@ export class EnvironmentPorts implements Disposable {
 /** A run is over; a machine that sleeps goes on with it. */
 function hasEnded(state: EnvironmentState): boolean {
   return state === 'absent' || state === 'stopped' || state === 'unavailable';
-}
-
-function notRunning(key: string): SwitchyardError {
-  return new SwitchyardError({
-    code: 'environment.gone',
-    what: l10n.t('Port {0} cannot be forwarded.', key),
-    why: l10n.t('The environment does not run.'),
-    next: l10n.t('Open it first.'),
-    remedies: [],
-  });
-}
-
-function taken(port: number): SwitchyardError {
-  return new SwitchyardError({
-    code: 'port.taken',
-    what: l10n.t('Port {0} is not forwarded.', port),
-    why: l10n.t('It is taken on this computer, and the configuration wants no other.'),
-    next: l10n.t('End what uses it, then choose "Forward a Port…".'),
-    remedies: [],
-  });
 }

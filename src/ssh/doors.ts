@@ -50,7 +50,8 @@ export class Doors {
     let entry: SshEntry;
     if (access.by === 'ssh') {
       const { host, port, identityFile, hostKeys } = access;
-      entry = { ...common, hostKeys, way: { by: 'tcp', host, port, identityFile } };
+      const start = options.start && access.start ? { start: access.start } : {};
+      entry = { ...common, hostKeys, way: { by: 'tcp', host, port, identityFile, ...start } };
     } else {
       const key = await this.book.hostKey(alias);
       const file = path.join(await this.book.folderOf(alias), 'door.json');

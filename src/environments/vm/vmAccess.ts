@@ -3,6 +3,7 @@ import * as l10n from '@vscode/l10n';
 import { withDeadline } from '../../base/abort.ts';
 import { SwitchyardError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import { virshCommands } from '../../engines/virsh.ts';
 
 import type { SshConnection } from '../../connections/sshConnection.ts';
 import type { EnvironmentAccess } from '../environment.ts';
@@ -109,6 +110,7 @@ export class VmAccess {
   /** What an SSH client needs to get in. @throws SwitchyardError `environment.gone` */
   async forClients(record: MachineRecord): Promise<EnvironmentAccess> {
     const { privateKeyFile, hostKey } = await this.#expectBox(record);
+    const { program, args } = virshCommands.start(this.#machine.domain);
     return {
       by: 'ssh',
       host: record.address ?? '',
@@ -117,6 +119,7 @@ export class VmAccess {
       workspaceFolder: record.workspaceFolder,
       identityFile: privateKeyFile,
       hostKeys: [hostKey],
+      start: [program, ...args],
     };
   }
 

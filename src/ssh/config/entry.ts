@@ -43,7 +43,14 @@ export type SshWay =
       readonly port: number;
       /** Absolute path of the private key. */
       readonly identityFile: string;
+      /** A program and its arguments that bring the environment up, and fail at once where it runs. */
+      readonly start?: readonly string[];
     };
+
+/** How often a client tries, a second or more apart, where its coming brought the environment up: a boot's time. */
+const bootAttempts = 60;
+/** How long one try waits, in seconds: what was sent before the network was up is answered by nobody. */
+const attemptSeconds = 20;
 
 /** In the order in which our own server is fastest with them: AES-GCM is one pass in OpenSSL. */
 export const proxyCiphers = [
@@ -127,7 +134,23 @@ function renderEntry(entry: SshEntry, knownHosts: string): string {
       ...(entry.shares ? sharing(entry.shares) : []),
     ].map((line) => `  ${line}`),
   ];
+  if (way.by === 'tcp' && way.start) lines.push(...starting(alias, way.start));
   return `${lines.join('\n')}\n`;
+}
+
+/**
+ * ssh runs the program before it connects, and for this host only: what follows applies where it succeeded, so where
+ * the environment was not up (ssh_config(5), Match).
+ */
+function starting(alias: string, argv: readonly string[]): readonly string[] {
+  for (const each of argv) refuseControl(each);
+  const command = percent(`${quoteAll(argv)} >/dev/null 2>&1`);
+  if (/["\\]/.test(command)) throw new RangeError(`A quote cannot stand in an SSH configuration: ${command}`);
+  return [
+    `Match originalhost ${alias} exec "${command}"`,
+    `  ConnectionAttempts ${bootAttempts}`,
+    `  ConnectTimeout ${attemptSeconds}`,
+  ];
 }
 
 /** One line for all variables: of several, ssh takes the first alone. */

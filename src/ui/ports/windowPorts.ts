@@ -63,7 +63,9 @@ export class WindowPorts implements Disposable {
     const end = new DisposableStore();
     const all = model.environments.map((environment) => {
       const isActive = (): boolean => model.switcher.active === environment.kind;
-      const ports = end.add(new EnvironmentPorts(environment, { isActive, log: this.#log }));
+      // A window that is inside has an extension that forwards what begins to listen there, and says so.
+      const leavesFound = model.window.inside === environment.kind;
+      const ports = end.add(new EnvironmentPorts(environment, { isActive, leavesFound, log: this.#log }));
       end.add(environment.onDidChangeStatus(() => void ports.update()));
       end.add(ports.onDidChange(() => this.#changed.fire(environment)));
       end.add(ports.onDidListen((port) => this.#heard.fire({ ports, port })));

@@ -48,8 +48,12 @@ afterEach(() => {
   for (const server of servers.splice(0)) server.close();
 });
 
-function begin(): void {
-  ports = new EnvironmentPorts(here.environment, { isActive: () => here.active, log: silentLogger });
+function begin(options: { readonly leavesFound?: boolean } = {}): void {
+  ports = new EnvironmentPorts(here.environment, {
+    isActive: () => here.active,
+    ...options,
+    log: silentLogger,
+  });
   ports.onDidListen((port) => heard.push(port));
 }
 
@@ -101,6 +105,24 @@ describe('EnvironmentPorts', () => {
     expect(await say(found)).toBe('served');
     servers.pop()?.close();
     await becomes(() => ports.list.length === 0);
+  });
+
+  it('leaves what begins to listen to the editor where the window is inside, and keeps quiet', async () => {
+    const [configured, found] = [await freePort(), await freePort()];
+    here.config = {
+      ...here.config,
+      appPort: `${await freePort()}:${configured}`,
+      portsAttributes: { [found]: { label: 'Found' } },
+    };
+    begin({ leavesFound: true });
+    await ports.reload();
+    await serve(found);
+    await serve(configured);
+    // Both began to listen before it: what there is to tell of them was told.
+    await becomes(() => ports.list.some(({ port, listening }) => port === configured && listening === true));
+    await ports.update();
+    expect(ports.list).toMatchObject([{ port: configured, origin: 'config' }]);
+    expect(heard).toEqual([]);
   });
 
   it('forwards the ports of the config at once, and says when somebody listens', async () => {

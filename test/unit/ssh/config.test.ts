@@ -106,6 +106,19 @@ describe('our own configuration file', () => {
     ).toThrow(RangeError);
   });
 
+  it('brings up what sleeps or is off when a client comes, and nothing else', () => {
+    const made = path.join(home, 'is up');
+    const way = { ...vm.way, start: ['mkdir', made] } as SshEntry['way'];
+    const text = renderConfig([container, { ...vm, way }], '/k');
+    for (const other of [container.alias, 'elsewhere', `${vm.alias}-2`]) {
+      expect(asRead(text, other)['connectionattempts']).toBe('1');
+      expect(fs.existsSync(made)).toBe(false);
+    }
+    expect(asRead(text, vm.alias)['connectionattempts'], 'it was not up').toBe('60');
+    expect(fs.existsSync(made)).toBe(true);
+    expect(asRead(text, vm.alias)['connectionattempts'], 'it is up').toBe('1');
+  });
+
   it('pins the host keys under the alias', () => {
     expect(renderKnownHosts([container])).toBe(`${container.alias} ${key}\n`);
   });

@@ -41,7 +41,7 @@ it('a port goes over to the other kind with its number when that becomes the act
   const switcher = { active: 'container' as EnvironmentKind, onDidChangeActive: switched.event };
   const loaded = new Emitter<void>();
   const projects = {
-    models: [{ environments, switcher } as unknown as ProjectModel],
+    models: [{ environments, switcher, window: { inside: undefined } } as unknown as ProjectModel],
     onDidChange: loaded.event,
   } as unknown as WindowProjects;
   const ports = new WindowPorts(projects, silentLogger);
