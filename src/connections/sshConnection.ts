@@ -94,21 +94,21 @@ export class SshConnection implements Connection {
   async exec(request: ExecRequest, signal: AbortSignal): Promise<RemoteProcess> {
     const mark = newMark();
     const marked = { ...request, env: { ...request.env, [markName]: mark } };
-    const channel = await this.#program(marked, signal);
-    return new SshProcess(channel, request.tty !== undefined, (name) =>
+    const { channel, exit } = await this.#program(marked, signal);
+    return new SshProcess(channel, exit, request.tty !== undefined, (name) =>
       this.#signal({ argv: signalProgram(mark, name), user: request.user ?? this.user, cwd: '/' }),
     );
   }
 
   /** Runs a program that signals another one, to its end. */
   async #signal(request: ExecRequest): Promise<void> {
-    const channel = await this.#program(request, AbortSignal.timeout(channelMs));
+    const { channel } = await this.#program(request, AbortSignal.timeout(channelMs));
     channel.resume();
     channel.stderr.resume();
     await new Promise((resolve) => channel.once('close', resolve));
   }
 
-  async #program(request: ExecRequest, signal: AbortSignal): Promise<ClientChannel> {
+  async #program(request: ExecRequest, signal: AbortSignal): Promise<Begun> {
     const cwd = request.cwd ?? this.#defaults.cwd;
     const full = {
       argv: request.argv,
@@ -130,9 +130,15 @@ export class SshConnection implements Connection {
       if (admin !== this.user) ({ client } = await this.#adminLogin(admin ?? 'root', signal));
       if (other !== admin) command = remoteCommand(full, { by: 'setpriv', user: other });
     }
-    return this.#open<ClientChannel>(signal, (done) => {
-      client.exec(command, pty ? { pty } : {}, done);
+    const exit = new ProgramExit();
+    const channel = await this.#open<ClientChannel>(signal, (done) => {
+      client.exec(command, pty ? { pty } : {}, (error, opened: ClientChannel | undefined) => {
+        // A program that is over at once says so in the same breath, before whoever waits here goes on.
+        if (opened) exit.listen(opened);
+        done(error, opened as ClientChannel);
+      });
     });
+    return { channel, exit };
   }
 
   async bulk(request: BulkRequest, signal: AbortSignal): Promise<BulkProcess | undefined> {
@@ -263,6 +269,22 @@ export class SshConnection implements Connection {
 
 type Signal = Parameters<RemoteProcess['kill']>[0];
 
+/** How a program ended, once it has. */
+class ProgramExit {
+  status: ExitStatus | undefined;
+
+  listen(channel: ClientChannel): void {
+    channel.on('exit', (code: number | null, signalName?: string) => {
+      this.status = { code: code ?? undefined, signal: signalName?.replace(/^SIG/, '') };
+    });
+  }
+}
+
+interface Begun {
+  readonly channel: ClientChannel;
+  readonly exit: ProgramExit;
+}
+
 /** A program at the other end of a channel. */
 class SshProcess implements RemoteProcess {
   readonly stdin: Writable;
@@ -273,30 +295,31 @@ class SshProcess implements RemoteProcess {
   readonly #tty: boolean;
   readonly #send: (signal: Signal) => Promise<void>;
   #settle: () => void = () => undefined;
-  /** The program itself is over; what it said may not all have been read. */
-  #ended = false;
+  /** The program itself may be over before all that it said was read. */
+  readonly #exit: ProgramExit;
   #over = false;
   #ending = false;
 
   /** @param send signals the program and resolves when that was done */
-  constructor(channel: ClientChannel, tty: boolean, send: (signal: Signal) => Promise<void>) {
+  constructor(
+    channel: ClientChannel,
+    exit: ProgramExit,
+    tty: boolean,
+    send: (signal: Signal) => Promise<void>,
+  ) {
     this.#send = send;
     this.#channel = channel;
+    this.#exit = exit;
     this.#tty = tty;
     this.stdin = channel;
     this.stdout = channel;
     this.stderr = channel.stderr;
     // Nothing comes there, and yet the channel closes only when it has been read to its end.
     if (tty) channel.stderr.resume();
-    let status: ExitStatus = { code: undefined, signal: undefined };
-    channel.on('exit', (code: number | null, signalName?: string) => {
-      this.#ended = true;
-      status = { code: code ?? undefined, signal: signalName?.replace(/^SIG/, '') };
-    });
     this.exit = new Promise((resolve) => {
       this.#settle = () => {
         this.#over = true;
-        resolve(status);
+        resolve(exit.status ?? { code: undefined, signal: undefined });
       };
       channel.once('close', this.#settle);
     });
@@ -307,7 +330,7 @@ class SshProcess implements RemoteProcess {
   }
 
   async kill(signal: Signal): Promise<void> {
-    if (!this.#ended && !this.#over) await this.#send(signal);
+    if (!this.#exit.status && !this.#over) await this.#send(signal);
   }
 
   dispose(): void {
@@ -316,7 +339,7 @@ class SshProcess implements RemoteProcess {
     const { stdout, stderr } = this;
     stdout.resume();
     stderr.resume();
-    if (this.#tty || this.#ended) {
+    if (this.#tty || this.#exit.status) {
       // The terminal hangs up, and what runs in it gets HUP; what is over needs to be told nothing.
       this.#channel.close();
       return;
