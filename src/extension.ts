@@ -19,6 +19,7 @@ import { SshBook } from './ssh/config/sshBook.ts';
 import { Doors } from './ssh/doors.ts';
 import { WorkspaceSync } from './sync/workspaceSync.ts';
 import { readDotfiles, readEngineSettings } from './ui/engineSettings.ts';
+import { ProjectSecrets } from './ui/secrets.ts';
 import { startUi, type Ui } from './ui/start.ts';
 
 /** Bound on the last edits' way to an environment when the window closes, in milliseconds; VS Code waits five seconds. */
@@ -78,6 +79,7 @@ export function activate(context: vscode.ExtensionContext): void {
         log,
         canWriteHostFile: canWriteUnderEditors,
       });
+  const secrets = new ProjectSecrets(context.secrets);
   const vm = new VmProvider({
     runner,
     log,
@@ -86,6 +88,7 @@ export function activate(context: vscode.ExtensionContext): void {
     storage,
     syncFor: syncIn('vm'),
     dotfiles: readDotfiles,
+    secrets: secrets.get,
   });
   const container = new ContainerProvider({
     engine: docker,
@@ -95,6 +98,7 @@ export function activate(context: vscode.ExtensionContext): void {
     dockerProgram: engines.docker.program,
     syncFor: syncIn('container'),
     dotfiles: readDotfiles,
+    secrets: secrets.get,
   });
   const providers = new Map<GuestKind, EnvironmentProvider>([
     ['container', container],
@@ -114,6 +118,7 @@ export function activate(context: vscode.ExtensionContext): void {
     workspaceState: context.workspaceState,
     computerState: context.globalState,
     secrets: context.secrets,
+    projectSecrets: secrets,
     log,
   });
   running = ui;

@@ -58,6 +58,17 @@ export default defineConfig({
       {
         root,
         test: {
+          // Boxes and machines of libvirt that are not made of an image: minutes where they are emulated.
+          name: 'sources',
+          include: ['test/sources/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+        },
+      },
+      {
+        root,
+        test: {
           name: 'e2e',
           include: ['test/e2e/*.test.ts'],
           fileParallelism: false,

@@ -61,8 +61,8 @@ const vmSource: Shape = {
         },
         machine: {
           shape: { type: 'text' },
-          default: 'default',
-          description: 'Which machine of the Vagrantfile.',
+          description:
+            'Which machine of the Vagrantfile. Default: the one named "default", else the only one.',
         },
       },
     },
@@ -128,8 +128,8 @@ export const block: Shape & { type: 'object' } = {
           },
           provider: {
             shape: { type: 'text' },
-            default: 'libvirt',
-            description: 'The Vagrant provider. "image" needs libvirt; a box or a Vagrantfile takes any.',
+            description:
+              'The Vagrant provider of a Vagrantfile. Default: what Vagrant takes. "image" and a box need libvirt.',
           },
           acceleration: {
             shape: {

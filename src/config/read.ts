@@ -129,7 +129,7 @@ function withDefaults(ours: Block, host: HostRequirements, folder: string): Swit
       cpus: vm.cpus ?? host.cpus ?? 2,
       memoryBytes: bytes(vm.memory ?? host.memory ?? '2gb'),
       diskBytes: bytes(vm.disk ?? host.storage ?? '20gb'),
-      provider: vm.provider ?? 'libvirt',
+      provider: vm.provider,
       acceleration: vm.acceleration ?? 'auto',
       workspace: vm.workspace ?? 'ssh',
       onLeave: vm.onLeave ?? 'suspend',
@@ -144,7 +144,7 @@ function sourceOf(source: NonNullable<NonNullable<Block['vm']>['source']>, folde
   return {
     type: 'vagrantfile',
     vagrantfile: path.resolve(folder, source.vagrantfile),
-    machine: source.machine ?? 'default',
+    machine: source.machine,
   };
 }
 

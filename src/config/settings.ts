@@ -25,7 +25,7 @@ export type VmSource =
   | {
       readonly type: 'vagrantfile';
       /** Absolute path. */ readonly vagrantfile: string;
-      readonly machine: string;
+      /** Undefined: the one named `default`, else the only one. */ readonly machine: string | undefined;
     };
 
 export interface VmSettings {
@@ -33,7 +33,8 @@ export interface VmSettings {
   readonly cpus: number;
   readonly memoryBytes: number;
   readonly diskBytes: number;
-  readonly provider: string;
+  /** Undefined: libvirt, or for a Vagrantfile what Vagrant itself takes. */
+  readonly provider: string | undefined;
   readonly acceleration: 'auto' | 'kvm' | 'tcg';
   readonly workspace: WorkspaceMode;
   readonly onLeave: 'suspend' | 'stop' | 'keep';

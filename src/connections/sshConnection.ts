@@ -132,10 +132,10 @@ export class SshConnection implements Connection {
     }
     const exit = new ProgramExit();
     const channel = await this.#open<ClientChannel>(signal, (done) => {
-      client.exec(command, pty ? { pty } : {}, (error, opened: ClientChannel | undefined) => {
+      client.exec(command, pty ? { pty } : {}, (error, opened) => {
         // A program that is over at once says so in the same breath, before whoever waits here goes on.
-        if (opened) exit.listen(opened);
-        done(error, opened as ClientChannel);
+        if (!error) exit.listen(opened);
+        done(error, opened);
       });
     });
     return { channel, exit };

@@ -115,6 +115,22 @@ export function readConfigurationCommand(
   };
 }
 
+/**
+ * `read-configuration` for an environment that no container engine has a part in: the config as it is written,
+ * with its variables substituted, and nothing merged in. The CLI looks for a container all the same; the
+ * program that it asks finds none.
+ */
+export function readWrittenCommand(
+  programs: DevcontainerPrograms,
+  target: DevcontainerTarget,
+): Command<Pick<ReadConfigurationResult, 'configuration'>> {
+  return {
+    ...call({ ...programs, docker: 'true' }, target, 'read-configuration', []),
+    timeoutMs: 2 * minute,
+    parse: (stdout) => lastJson(stdout) as Pick<ReadConfigurationResult, 'configuration'>,
+  };
+}
+
 /** `build`: the project's image with its features, under this name or the CLI's own. Answers its names. */
 export function buildCommand(
   programs: DevcontainerPrograms,
@@ -199,6 +215,15 @@ export class DevcontainerCli {
   ): Promise<ReadConfigurationResult> {
     const command = readConfigurationCommand(this.#programs, target, options.containerId);
     return orThrow(await this.#run(command, target, options));
+  }
+
+  /** The config as it is written, with its variables substituted; needs no Docker. @throws SwitchyardError */
+  async readWritten(
+    target: DevcontainerTarget,
+    options: CallOptions,
+  ): Promise<Readonly<Record<string, unknown>>> {
+    const answer = await this.#run(readWrittenCommand(this.#programs, target), target, options);
+    return orThrow(answer).configuration;
   }
 
   /** @throws SwitchyardError `image.buildFailed`, `image.unavailable`, `disk.full`, … */

@@ -1,6 +1,7 @@
 import * as l10n from '@vscode/l10n';
 import { SwitchyardError } from '../base/errors.ts';
 import { CommandFailed, lastLines, type Command } from '../base/process.ts';
+import { sourceError } from './vagrantSourceErrors.ts';
 import { isNotServed, virshError } from './virsh.ts';
 
 /** Where a machine's Vagrantfile and Vagrant's own data about it lie. */
@@ -9,6 +10,27 @@ export interface VagrantPlace {
   readonly cwd: string;
   /** `.vagrant` folder; undefined: Vagrant's default. */
   readonly dotfilePath: string | undefined;
+  /** Its name, where that is not `Vagrantfile`. */
+  readonly file?: string;
+}
+
+/** A machine of a Vagrantfile, as Vagrant itself sees it. */
+export interface VagrantMachine {
+  readonly name: string;
+  readonly provider: string;
+  /** Each provider has words of its own; `not_created` is everybody's. */
+  readonly state: string;
+}
+
+/** How Vagrant logs in to a machine. */
+export interface VagrantSsh {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  /** Absolute paths of private keys. */
+  readonly identityFiles: readonly string[];
+  /** A program through which it is reached; undefined where it is reached directly. */
+  readonly proxyCommand: string | undefined;
 }
 
 /** One line of `--machine-readable` output. */
@@ -75,7 +97,13 @@ function vagrant<T>(
     args: ['--machine-readable', ...args],
     env: {
       ...quiet,
-      ...(place ? { VAGRANT_CWD: place.cwd, VAGRANT_DOTFILE_PATH: place.dotfilePath } : {}),
+      ...(place
+        ? {
+            VAGRANT_CWD: place.cwd,
+            VAGRANT_DOTFILE_PATH: place.dotfilePath,
+            VAGRANT_VAGRANTFILE: place.file,
+          }
+        : {}),
     },
     // Whatever works on a machine must not go on when nobody waits for it any more.
     ...(place ? { cwd: place.cwd, recorded: true } : {}),
@@ -114,6 +142,13 @@ export const vagrantCommands = {
   up: (place: VagrantPlace, machine: string, provider: string): Command<void> =>
     vagrant(['up', '--provider', provider, machine], 20 * minute, nothing, place),
 
+  /** Every machine of the file, or only this one. */
+  status: (place: VagrantPlace, machine?: string): Command<readonly VagrantMachine[]> =>
+    vagrant(['status', ...(machine === undefined ? [] : [machine])], minute, parseStatus, place),
+
+  sshConfig: (place: VagrantPlace, machine: string): Command<VagrantSsh> =>
+    vagrant(['ssh-config', machine], minute, parseSshConfig, place),
+
   halt: (place: VagrantPlace, machine: string): Command<void> =>
     vagrant(['halt', machine], 5 * minute, nothing, place),
 
@@ -123,6 +158,46 @@ export const vagrantCommands = {
   destroy: (place: VagrantPlace, machine: string): Command<void> =>
     vagrant(['destroy', '--force', machine], 5 * minute, nothing, place),
 };
+
+/** Reads `vagrant status`: machines in the order of the file. */
+export function parseStatus(stdout: string): readonly VagrantMachine[] {
+  const found = new Map<string, { provider: string; state: string }>();
+  for (const { target, type, data } of parseMessages(stdout)) {
+    if (target === '' || (type !== 'provider-name' && type !== 'state')) continue;
+    const machine = found.get(target) ?? { provider: '', state: 'unknown' };
+    if (type === 'state') machine.state = data[0] ?? 'unknown';
+    else machine.provider = data[0] ?? '';
+    found.set(target, machine);
+  }
+  return [...found].map(([name, machine]) => ({ name, ...machine }));
+}
+
+/**
+ * Reads `vagrant ssh-config`, which prints a Host block of OpenSSH's client configuration.
+ * @see https://man.openbsd.org/ssh_config
+ */
+export function parseSshConfig(stdout: string): VagrantSsh {
+  const block =
+    parseMessages(stdout)
+      .find(({ type }) => type === 'ssh-config')
+      ?.data.join(',') ?? '';
+  const values = (keyword: string): string[] =>
+    block.split('\n').flatMap((line) => {
+      const match = /^\s*(\w+)\s+(.*?)\s*$/.exec(line);
+      if (match?.[1]?.toLowerCase() !== keyword || match[2] === undefined) return [];
+      return [match[2].replace(/^"(.*)"$/, '$1')];
+    });
+  const [host] = values('hostname');
+  const [user] = values('user');
+  if (host === undefined || user === undefined) throw new Error('vagrant ssh-config printed no address.');
+  return {
+    host,
+    port: Number(values('port')[0] ?? 22),
+    user,
+    identityFiles: values('identityfile'),
+    proxyCommand: values('proxycommand')[0],
+  };
+}
 
 /** The class and text of the error that ended a call; every one of them exits with 1. */
 export function errorExit(stdout: string): { readonly name: string; readonly text: string } | undefined {
@@ -178,6 +253,8 @@ export function vagrantError(error: unknown, what: string): unknown {
       cause: error,
     });
   }
+  const source = sourceError(error, exit, what);
+  if (source) return source;
   if (/No space left on device|ENOSPC/.test(`${text}\n${error.stderr}`)) {
     return new SwitchyardError({
       code: 'disk.full',

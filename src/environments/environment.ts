@@ -44,6 +44,8 @@ export interface EnvironmentStatus {
   readonly problem: SwitchyardError | undefined;
   /** True where the config changed since it was made: rebuild to apply. */
   readonly drifted: boolean;
+  /** True where a restart applies such a change as well. */
+  readonly restartApplies?: boolean | undefined;
   /** What runs on in it while it is in use already: "Running postCreateCommand". */
   readonly activity?: string | undefined;
 }

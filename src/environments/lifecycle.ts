@@ -24,7 +24,9 @@ export interface LifecycleParts {
 }
 
 /** What there is to say of an environment beyond its state. */
-export type Findings = Partial<Pick<EnvironmentStatus, 'startedAt' | 'problem' | 'drifted'>>;
+export type Findings = Partial<
+  Pick<EnvironmentStatus, 'startedAt' | 'problem' | 'drifted' | 'restartApplies'>
+>;
 
 /**
  * The operations on one environment and the status that comes of them. They run one after the other; what
@@ -78,7 +80,9 @@ export class Lifecycle implements Disposable {
   /** An operation begins to change the environment; until its end it is the status. */
   begin(state: EnvironmentState): void {
     this.#underWay = state;
-    this.#set(statusOf(state, { drifted: this.#status.drifted }));
+    this.#set(
+      statusOf(state, { drifted: this.#status.drifted, restartApplies: this.#status.restartApplies }),
+    );
   }
 
   /** What began is over, and whoever did it tells right away what became of it: no second look is needed. */
@@ -148,11 +152,11 @@ export class Lifecycle implements Disposable {
 
 function statusOf(
   state: EnvironmentState,
-  { startedAt, problem, drifted = false }: Findings = {},
+  { startedAt, problem, drifted = false, restartApplies = false }: Findings = {},
   activity?: string,
 ): EnvironmentStatus {
   const capabilities = capabilitiesOf(state, { canSuspend: true });
-  return { state, capabilities, startedAt, problem, drifted, activity };
+  return { state, capabilities, startedAt, problem, drifted, restartApplies, activity };
 }
 
 /** True where a person would see no difference. */
@@ -162,6 +166,7 @@ function isSameStatus(one: EnvironmentStatus, other: EnvironmentStatus): boolean
     one.startedAt?.getTime() === other.startedAt?.getTime() &&
     one.problem?.message === other.problem?.message &&
     one.drifted === other.drifted &&
+    one.restartApplies === other.restartApplies &&
     one.activity === other.activity
   );
 }

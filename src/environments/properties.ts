@@ -1,5 +1,6 @@
 import * as l10n from '@vscode/l10n';
 import type { GuestKind } from '../base/kinds.ts';
+import type { VmSource } from '../config/settings.ts';
 
 /**
  * What a kind makes of a property of devcontainer.json: it does what the spec says, does it in a way of
@@ -23,11 +24,13 @@ const honoured: Treatment = { how: 'honoured' };
 const emulated = (note: string): Treatment => ({ how: 'emulated', note });
 const ignored = (reason: string): Treatment => ({ how: 'ignored', reason });
 
+/** First names of the rows that speak of the image, and who works in it. */
+const ofImage = new Set(['image', 'build', 'features', 'dockerComposeFile', 'remoteUser']);
+
 /** Read when it is asked for, so that the texts are in the person's language. */
 function rows(): readonly Row[] {
   const engine = l10n.t('It speaks to the container engine; a virtual machine has none around it.');
   const ownKernel = l10n.t('A virtual machine has its own kernel: nothing needs to be allowed.');
-  const secrets = l10n.t('Secrets are not asked for yet.');
   const onLeave = (kind: string): string =>
     l10n.t('What happens on leaving is said by customizations.switchyard.{0}.onLeave.', kind);
   const both = (treatment: Treatment): Pick<Row, 'container' | 'vm'> => ({
@@ -43,7 +46,8 @@ function rows(): readonly Row[] {
       container: honoured,
       vm: ignored(l10n.t('A project with a compose file does not open in a virtual machine yet.')),
     },
-    { names: ['containerEnv', 'remoteEnv', 'remoteUser', 'containerUser'], ...both(honoured) },
+    { names: ['containerEnv', 'remoteEnv'], ...both(honoured) },
+    { names: ['remoteUser', 'containerUser'], ...both(honoured) },
     {
       names: ['userEnvProbe'],
       container: honoured,
@@ -119,7 +123,7 @@ function rows(): readonly Row[] {
       container: ignored(onLeave('container')),
       vm: ignored(onLeave('vm')),
     },
-    { names: ['secrets'], ...both(ignored(secrets)) },
+    { names: ['secrets'], ...both(honoured) },
     { names: ['name', 'customizations.switchyard'], ...both(honoured) },
   ];
 }
@@ -128,15 +132,26 @@ function rows(): readonly Row[] {
 export function ignoredProperties(
   kind: GuestKind,
   merged: object,
+  source: VmSource['type'] = 'image',
 ): readonly { readonly property: string; readonly reason: string }[] {
   const values = merged as Readonly<Record<string, unknown>>;
   return rows().flatMap((row) => {
-    const treatment = row[kind];
+    const treatment = kind === 'vm' ? inMachineOf(source, row) : row[kind];
     if (treatment.how !== 'ignored') return [];
     return row.names
       .filter((name) => isSet(values[row.merged ?? name]))
       .map((property) => ({ property, reason: treatment.reason }));
   });
+}
+
+/** What a machine makes of a property that is not made of the image. */
+function inMachineOf(source: VmSource['type'], row: Row): Treatment {
+  if (source === 'image' || !ofImage.has(row.names[0] ?? '')) return row.vm;
+  return ignored(
+    source === 'box'
+      ? l10n.t('It is for the container; the machine is made of a box.')
+      : l10n.t('It is for the container; the machine is made of a Vagrantfile.'),
+  );
 }
 
 /** A merged configuration lists what nobody set as empty or false. */

@@ -36,6 +36,7 @@ export const commandIds = [
   'switchyard.chooseConfiguration',
   'switchyard.openConfiguration',
   'switchyard.addConfiguration',
+  'switchyard.forgetSecrets',
   'switchyard.checkRequirements',
   'switchyard.chooseDockerEngine',
   'switchyard.refresh',

@@ -35,6 +35,7 @@ import { WindowEditors } from './browserEditor/windowEditors.ts';
 import { tellPorts } from './ports/portNotices.ts';
 import { WindowPorts } from './ports/windowPorts.ts';
 import { watchArrivals } from './remote/arrivals.ts';
+import type { ProjectSecrets } from './secrets.ts';
 import { Moves } from './remote/moves.ts';
 import { placeOf } from './remote/place.ts';
 import { WindowMover } from './remote/windowMover.ts';
@@ -68,6 +69,7 @@ export function startUi(parts: {
   workspaceState: vscode.Memento;
   computerState: vscode.Memento;
   secrets: vscode.SecretStorage;
+  projectSecrets: ProjectSecrets;
   log: vscode.LogOutputChannel;
 }): Ui {
   const { providers, docker, doors, storage, log } = parts;
@@ -110,7 +112,7 @@ export function startUi(parts: {
         lifecycleCommands(services),
         workCommands(services),
         syncCommands(services),
-        configCommands(services, memory),
+        configCommands(services, memory, parts.projectSecrets),
         toolCommands(services),
         engineCommands(docker),
         sshCommands(services, doors, credentials),

@@ -418,6 +418,36 @@ RUN cd /srv/mine && git init --quiet && echo hello > .greeting && echo '${progra
   });
 });
 
+describe('the secrets of a project', () => {
+  const asked: string[][] = [];
+  const provider = realProvider({
+    secrets: (_project, declared) => {
+      asked.push(declared.map(({ name }) => name));
+      return Promise.resolve({ TOKEN: "it's $secret" });
+    },
+  });
+  afterAll(() => provider.dispose());
+
+  it('are there for its hooks, and for nobody else', async () => {
+    const { environment } = await make({
+      provider,
+      config: {
+        ...plain,
+        secrets: { TOKEN: { description: 'For the registry.' }, OTHER: {} },
+        postCreateCommand: 'printf %s "$TOKEN" > ~/token; echo "got $TOKEN"',
+      },
+    });
+    const { connection, hooks } = await environment.open(quietly());
+    expect(await hooks).toBeUndefined();
+    expect(asked.every((names) => names.join() === 'TOKEN,OTHER')).toBe(true);
+    expect(await shell(connection, 'cat ~/token; echo ":$TOKEN"')).toBe("it's $secret:");
+    // Nothing is due any more, so nothing is asked for.
+    const before = asked.length;
+    await environment.open(quietly());
+    expect(asked).toHaveLength(before);
+  });
+});
+
 describe('two windows on one project', () => {
   it('make one container between them, and run its hooks once', async () => {
     const one = await make({ config: { ...plain, postCreateCommand: 'echo once >> hooks.log' } });

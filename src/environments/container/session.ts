@@ -13,6 +13,7 @@ import type { DockerEngine } from '../../engines/docker.ts';
 import type { CarryReport, CarryRequest } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
 import type { OpenResult, OperationOptions } from '../environment.ts';
+import { declaredSecrets, type GetSecrets } from '../hooks/secrets.ts';
 import { withDotfiles, type Dotfiles } from '../hooks/dotfiles.ts';
 import { EnvironmentHooks } from '../hooks/environmentHooks.ts';
 import { FileHookMarkers, WindowHookMarkers, type HookMarkers } from '../hooks/markers.ts';
@@ -36,6 +37,8 @@ export interface SessionParts {
   readonly log: Logger;
   /** The person's dotfiles, as the settings say now. */
   readonly dotfiles?: () => Dotfiles | undefined;
+  /** Values that stand in no file, for the hooks. */
+  readonly secrets?: GetSecrets;
   /** Keeps a workspace that is not mounted the same on both sides. */
   readonly syncFor: (project: Project, rules: () => SwitchyardSettings['sync']) => LiveSync;
 }
@@ -141,6 +144,8 @@ export class ContainerSession {
         markers: this.#markers,
         occasions: this.#occasions(container),
         cwd: record.workspaceFolder,
+        secrets: (either) =>
+          this.#parts.secrets?.(this.#project, declaredSecrets(record.merged), either) ?? Promise.resolve({}),
       },
       record.merged.waitFor,
       options,

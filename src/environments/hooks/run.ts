@@ -16,6 +16,7 @@ import {
   type HookPlan,
   type HookStep,
 } from './plan.ts';
+import { hideSecrets, withoutSecrets } from './secrets.ts';
 
 /** Output kept of a failed hook, in characters. */
 const keptOutput = 20_000;
@@ -33,7 +34,12 @@ export interface HookRun {
   /** Working folder: the workspace folder in the guest. */
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Values that hooks get besides, and that nothing may show. Asked for once hooks are due. */
+  readonly secrets?: (signal: AbortSignal) => Promise<Readonly<Record<string, string>>>;
 }
+
+/** With the secrets in its environment. */
+type Secretive = HookRun & { readonly hidden: readonly string[] };
 
 /**
  * Runs the hooks that are due, in the spec's order. The first that fails stops those after it; they all
@@ -51,10 +57,13 @@ export async function runDueHooks(
   names: readonly HookName[] = hookNames,
 ): Promise<SwitchyardError | undefined> {
   const before = await run.markers.read();
+  const secrets = (await run.secrets?.(signal)) ?? {};
+  const kept: Secretive = { ...run, env: { ...run.env, ...secrets }, hidden: Object.values(secrets) };
+  const quiet = withoutSecrets(progress, kept.hidden);
   for (const hook of names) {
     const occasion = run.occasions[occasionOf(hook)];
     if (before.get(hook)?.occasion === occasion) continue;
-    const problem = await runHook(run, hook, progress, signal);
+    const problem = await runHook(kept, hook, quiet, signal);
     if (!problem) {
       await run.markers.write(hook, { occasion });
       continue;
@@ -90,7 +99,7 @@ export function failedBefore(
 }
 
 async function runHook(
-  run: HookRun,
+  run: Secretive,
   hook: HookName,
   progress: Progress,
   signal: AbortSignal,
@@ -111,7 +120,7 @@ async function runHook(
 }
 
 async function runStep(
-  run: HookRun,
+  run: Secretive,
   hook: HookName,
   step: HookStep,
   progress: Progress,
@@ -129,7 +138,7 @@ async function runStep(
     let output = '';
     const onLine = (line: string): void => {
       progress.line(prefix + line);
-      output = `${output}${line}\n`.slice(-keptOutput);
+      output = `${output}${hideSecrets(line, run.hidden)}\n`.slice(-keptOutput);
     };
     const read = [readLines(process.stdout, onLine), readLines(process.stderr, onLine)];
     // A hook that never reads its input must not fail for that.

@@ -39,7 +39,8 @@ export function guestEnvironment(merged: MergedConfiguration, image: ImageConfig
   return Object.fromEntries(env);
 }
 
-function substituteContainerEnv(text: string, env: Readonly<Record<string, string>>): string {
+/** `${containerEnv:NAME:default}` by what there is. */
+export function substituteContainerEnv(text: string, env: Readonly<Record<string, string>>): string {
   return text.replaceAll(
     /\$\{containerEnv:([^}:]+)(?::([^}]*))?\}/g,
     (_all, name: string, otherwise: string | undefined) => env[name] ?? otherwise ?? '',

@@ -6,13 +6,7 @@ import { SwitchyardError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { lastLines, type Command, type Runner } from '../../base/process.ts';
 import { silentProgress, type Progress } from '../../base/progress.ts';
-import {
-  isLocked,
-  spokenLines,
-  vagrantCommands,
-  vagrantError,
-  type VagrantPlace,
-} from '../../engines/vagrant.ts';
+import { vagrantCommands, type VagrantPlace } from '../../engines/vagrant.ts';
 import {
   isNoDomain,
   virshCommands,
@@ -21,10 +15,11 @@ import {
   type DomainStats,
 } from '../../engines/virsh.ts';
 import { ensureNetwork } from './network.ts';
+import { runVagrant } from './runVagrant.ts';
 import { vagrantfile, type VagrantfileInput } from './vagrantfile.ts';
 
 /** The name of the one machine in a generated Vagrantfile. */
-const machineName = 'vm';
+export const machineName = 'vm';
 
 /** Bounds in milliseconds. */
 export interface MachineTimeouts {
@@ -57,7 +52,7 @@ export class Machine {
   readonly domain: string;
   readonly consoleFile: string;
   readonly #folder: string;
-  readonly #place: VagrantPlace;
+  readonly place: VagrantPlace;
   readonly #runner: Runner;
   readonly #log: Logger;
   readonly #timeouts: MachineTimeouts;
@@ -74,7 +69,7 @@ export class Machine {
     this.#prefix = `switchyard-${parts.projectId}-`;
     this.domain = `${this.#prefix}${machineName}`;
     this.#folder = parts.folder;
-    this.#place = { cwd: parts.folder, dotfilePath: path.join(parts.folder, 'vagrant') };
+    this.place = { cwd: parts.folder, dotfilePath: path.join(parts.folder, 'vagrant') };
     this.consoleFile = path.join(parts.folder, 'console.log');
     this.#runner = parts.runner;
     this.#log = parts.log;
@@ -133,7 +128,7 @@ export class Machine {
     const bounded = AbortSignal.any([signal, deaf.signal]);
     const watching = this.#watchForAddress(deaf, AbortSignal.any([bounded, over.signal]));
     try {
-      await this.#vagrant(vagrantCommands.up(this.#place, machineName, 'libvirt'), what, progress, bounded);
+      await this.#vagrant(vagrantCommands.up(this.place, machineName, 'libvirt'), what, progress, bounded);
     } catch (error) {
       const console = await this.console();
       await this.destroy(silentProgress, AbortSignal.timeout(180_000));
@@ -212,7 +207,7 @@ export class Machine {
     const what = l10n.t('The virtual machine could not be removed.');
     if (await this.#isMade()) {
       try {
-        await this.#vagrant(vagrantCommands.destroy(this.#place, machineName), what, progress, signal);
+        await this.#vagrant(vagrantCommands.destroy(this.place, machineName), what, progress, signal);
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof SwitchyardError && error.code === 'vagrant.locked') throw error;
@@ -260,34 +255,13 @@ export class Machine {
     }
   }
 
-  /** Runs Vagrant; another process that works on the same machine is waited for, and then named. */
   async #vagrant(
     command: Command<void>,
     what: string,
     progress: Progress,
     signal: AbortSignal,
   ): Promise<void> {
-    let told = false;
-    let locked: unknown;
-    const done = await pollUntil(
-      async () => {
-        try {
-          await this.#runner.run(command, {
-            signal,
-            onLine: (line) => spokenLines(line).forEach((text) => progress.line(text)),
-          });
-          return true;
-        } catch (error) {
-          if (!isLocked(error)) throw vagrantError(error, what);
-          locked = error;
-          if (!told) progress.line(l10n.t('Waiting for another Vagrant process that works on this machine.'));
-          told = true;
-          return undefined;
-        }
-      },
-      { everyMs: 500, timeoutMs: this.#timeouts.lockMs, signal },
-    );
-    if (!done) throw vagrantError(locked, what);
+    await runVagrant(this.#runner, command, { what, lockMs: this.#timeouts.lockMs }, { progress, signal });
   }
 }
 

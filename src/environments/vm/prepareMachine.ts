@@ -1,27 +1,39 @@
 import { randomUUID } from 'node:crypto';
 import os from 'node:os';
 import * as l10n from '@vscode/l10n';
-import type { Runner } from '../../base/process.ts';
+import { SwitchyardError } from '../../base/errors.ts';
 import type { Project } from '../../config/project.ts';
 import type { SwitchyardSettings } from '../../config/settings.ts';
-import type { DevcontainerCli } from '../../engines/devcontainerCli.ts';
+import type { Connection } from '../../connections/connection.ts';
+import { run } from '../../connections/run.ts';
 import type { DockerEngine } from '../../engines/docker.ts';
 import type { OperationOptions } from '../environment.ts';
 import { chooseAcceleration, probeVirtualisation } from './acceleration.ts';
-import { guestEnvironment, remoteUserOf } from './guestSetup.ts';
+import { guestEnvironment, hostName, prepareGuest, remoteUserOf } from './guestSetup.ts';
 import type { Box, BoxStore } from './image/boxStore.ts';
 import { buildProjectImage, configHash } from './projectImage.ts';
 import type { MachineRecord } from './record.ts';
+import { prepareBox, prepareOwn, type SourceParts } from './prepareSource.ts';
 import { expectVagrant } from './requirements.ts';
 import { expectRoom, expectSupported } from './supported.ts';
-import type { VmHooks } from './vmHooks.ts';
 
 /** All that a new machine is made of. */
 export interface Prepared {
-  readonly box: Box;
-  /** Whether the box was there already. */
+  /** The image box; undefined where it is made of anything else. */
+  readonly box?: Box;
+  /** Whether there was nothing to be built for it. */
   readonly cached: boolean;
   readonly record: MachineRecord;
+  /** Whether the machine is there already: then it is not removed where something fails. */
+  readonly found?: boolean;
+  /** Makes the machine and boots it. @returns the record with what is known from then on */
+  readonly make: (options: OperationOptions) => Promise<MachineRecord>;
+  /** The first that is done in it. @returns the record of a machine that can be worked in */
+  readonly setUp: (
+    connection: Connection,
+    made: MachineRecord,
+    signal: AbortSignal,
+  ) => Promise<MachineRecord>;
 }
 
 /**
@@ -33,16 +45,16 @@ export async function prepareMachine(
   project: Project,
   settings: SwitchyardSettings,
   parts: {
-    readonly runner: Runner;
     readonly docker: DockerEngine;
-    readonly devcontainer: DevcontainerCli;
     readonly boxes: BoxStore;
-    readonly hooks: VmHooks;
-    readonly domain: string;
-  },
-  { progress, signal }: OperationOptions,
+  } & SourceParts,
+  options: OperationOptions,
 ): Promise<Prepared> {
+  const { progress, signal } = options;
   expectSupported(settings);
+  const { source } = settings.vm;
+  if (source.type === 'box') return prepareBox(project, settings, source, parts, options);
+  if (source.type === 'vagrantfile') return prepareOwn(project, settings, source, parts, options);
   expectRoom(settings, { cpus: os.cpus().length, memoryBytes: os.totalmem() }, project.configFile);
   // Not after minutes of building.
   await expectVagrant(parts.runner, signal);
@@ -61,7 +73,7 @@ export async function prepareMachine(
     version: 1,
     phase: 'creating',
     guestId: randomUUID(),
-    domain: parts.domain,
+    domain: parts.generated.domain,
     boxKey: box.key,
     image: mergedConfiguration.image ?? image.id,
     acceleration,
@@ -71,5 +83,41 @@ export async function prepareMachine(
     merged,
     configHash: await configHash(project),
   };
-  return { box, cached, record };
+  return {
+    box,
+    cached,
+    record,
+    make: async (inner) => {
+      const { cpus, memoryBytes, diskBytes } = settings.vm;
+      const login = { user: 'root', privateKeyFile: box.privateKeyFile };
+      await parts.generated.create(
+        { box: box.name, login, cpus, memoryBytes, diskBytes, acceleration: acceleration.type },
+        inner.progress,
+        inner.signal,
+      );
+      return record;
+    },
+    setUp: (connection, made, inner) => setUpImageGuest(connection, made, project.name, inner),
+  };
+}
+
+/** Gives a machine that was made of an image box what only this project's machine has. */
+async function setUpImageGuest(
+  connection: Connection,
+  made: MachineRecord,
+  projectName: string,
+  signal: AbortSignal,
+): Promise<MachineRecord> {
+  const prepared = await run(
+    connection,
+    { argv: prepareGuest({ ...made, hostName: hostName(projectName) }), user: 'root', cwd: '/', env: {} },
+    signal,
+  );
+  if (prepared.code === 0) return made;
+  throw new SwitchyardError({
+    code: 'vagrant.failed',
+    what: l10n.t('The virtual machine could not be prepared.'),
+    why: prepared.stderr.toString('utf8').trim() || l10n.t('Its setup ended without a word.'),
+    next: l10n.t('The log has the whole output.'),
+  });
 }

@@ -5,10 +5,12 @@ import * as l10n from '@vscode/l10n';
 import { parse } from 'jsonc-parser';
 import { SwitchyardError } from '../../base/errors.ts';
 import type { Progress } from '../../base/progress.ts';
+import { devcontainerId } from '../../config/devcontainerId.ts';
 import type { Project } from '../../config/project.ts';
 import type { DevcontainerCli, ReadConfigurationResult } from '../../engines/devcontainerCli.ts';
 import type { DockerEngine } from '../../engines/docker.ts';
 import type { ImageConfig } from './guestSetup.ts';
+import { withDevcontainerId } from './writtenConfig.ts';
 
 /** The project's image, with its features, as the engine has it. */
 export interface ProjectImage {
@@ -61,7 +63,8 @@ export async function buildProjectImage(
   }
   const target = { folder: project.folder, configFile, env: await parts.docker.env() };
   options.progress.step(l10n.t('Reading the configuration'));
-  const configuration = await parts.devcontainer.readConfiguration(target, options);
+  const read = await parts.devcontainer.readConfiguration(target, options);
+  const configuration = withDevcontainerId(read, devcontainerId(project.folder, configFile));
   if (configuration.mergedConfiguration.dockerComposeFile !== undefined) {
     throw new SwitchyardError({
       code: 'config.unsupported',

@@ -2,6 +2,8 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from '../../base/log.ts';
 import type { Acceleration } from './acceleration.ts';
+import type { MachineLogin } from './machineLogin.ts';
+import type { OwnSource } from './ownMachine.ts';
 
 /** What is known of a project's machine from when it was made; libvirt knows the rest. */
 export interface MachineRecord {
@@ -11,9 +13,20 @@ export interface MachineRecord {
   /** Changes with each creation. */
   readonly guestId: string;
   readonly domain: string;
+  /** Of the image box that it is made of; empty where it is made of anything else. */
   readonly boxKey: string;
+  /** What it is made of: the image, the box, or the Vagrantfile. */
   readonly image: string;
-  readonly acceleration: Acceleration;
+  /** Missing where its provider does not say. */
+  readonly acceleration?: Acceleration;
+  /** The user's own Vagrantfile's machine that it is; missing where its Vagrantfile is generated. */
+  readonly own?: OwnSource;
+  /** Vagrant's word for that machine: another one means that it was made anew by somebody else. */
+  readonly machineId?: string;
+  /** How to get in, where no image box says it. */
+  readonly login?: MachineLogin;
+  /** The workspace is mounted by the Vagrantfile: nothing is synced. */
+  readonly mounted?: boolean;
   readonly user: string;
   readonly workspaceFolder: string;
   /** The image's ENV, containerEnv and remoteEnv, in this order. */

@@ -6,13 +6,13 @@ import type { SwitchyardSettings } from '../../config/settings.ts';
 export function expectSupported(settings: SwitchyardSettings): void {
   const { source, provider, workspace } = settings.vm;
   let why: string | undefined;
-  if (source.type !== 'image') {
-    why = l10n.t(
-      'A machine can be made of the project’s image only so far; "source" names a {0}.',
-      source.type,
-    );
-  } else if (provider !== 'libvirt') {
-    why = l10n.t('A machine made of the image needs the provider libvirt; "provider" is {0}.', provider);
+  // What the user's own file can do is up to it.
+  if (source.type === 'vagrantfile') return;
+  if (provider !== undefined && provider !== 'libvirt') {
+    why =
+      source.type === 'image'
+        ? l10n.t('A machine made of the image needs the provider libvirt; "provider" is {0}.', provider)
+        : l10n.t('A machine made of a box needs the provider libvirt; "provider" is {0}.', provider);
   } else if (workspace !== 'ssh') {
     why = l10n.t('A virtual machine gets the workspace over SSH only so far; "workspace" is {0}.', workspace);
   }

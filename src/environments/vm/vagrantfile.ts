@@ -4,10 +4,12 @@ import type { MachineNetwork } from './network.ts';
 /** What a generated Vagrantfile says. */
 export interface VagrantfileInput {
   readonly box: string;
+  /** Undefined: the newest that there is. */
+  readonly version?: string | undefined;
   readonly domainPrefix: string;
   readonly machine: string;
-  readonly user: string;
-  readonly privateKeyFile: string;
+  /** How to log in; undefined: as the box says, and Vagrant gives it a key of its own. */
+  readonly login?: { readonly user: string; readonly privateKeyFile: string };
   readonly cpus: number;
   readonly memoryBytes: number;
   readonly diskBytes: number;
@@ -34,20 +36,25 @@ export function rubyString(text: string): string {
  */
 export function vagrantfile(input: VagrantfileInput): string {
   const accelerated = input.acceleration === 'kvm';
+  const { login } = input;
   return `# Written by Switchyard at every start; changes are lost.
 Vagrant.configure('2') do |config|
   config.vm.define ${rubyString(input.machine)}
   config.vm.box = ${rubyString(input.box)}
-  config.vm.box_check_update = false
+${input.version === undefined ? '' : `  config.vm.box_version = ${rubyString(input.version)}\n`}  config.vm.box_check_update = false
   config.vm.guest = :linux
   config.vm.boot_timeout = ${input.bootSeconds}
   config.vm.allow_fstab_modification = false
   config.vm.allow_hosts_modification = false
   config.vm.synced_folder '.', '/vagrant', disabled: true
-  config.ssh.username = ${rubyString(input.user)}
-  config.ssh.private_key_path = ${rubyString(input.privateKeyFile)}
+${
+  login === undefined
+    ? ''
+    : `  config.ssh.username = ${rubyString(login.user)}
+  config.ssh.private_key_path = ${rubyString(login.privateKeyFile)}
   config.ssh.insert_key = false
-  config.ssh.shell = 'sh'
+`
+}  config.ssh.shell = 'sh'
   config.vm.provider :libvirt do |libvirt|
     libvirt.default_prefix = ${rubyString(input.domainPrefix)}
     libvirt.driver = ${accelerated ? "'kvm'" : "'qemu'"}

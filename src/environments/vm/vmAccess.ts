@@ -7,10 +7,11 @@ import { virshCommands } from '../../engines/virsh.ts';
 
 import type { SshConnection } from '../../connections/sshConnection.ts';
 import type { EnvironmentAccess } from '../environment.ts';
-import type { Box, BoxStore } from './image/boxStore.ts';
+import type { BoxStore } from './image/boxStore.ts';
+import type { MachineLogin } from './machineLogin.ts';
 import { setGuestClock } from './guestClock.ts';
-import type { Machine } from './machine.ts';
 import type { MachineRecord, RecordFile } from './record.ts';
+import type { ProjectMachine } from './projectMachine.ts';
 import { waitForSsh } from './waitForSsh.ts';
 
 /** How long the old connection to a machine that woke may take to answer, in milliseconds. */
@@ -18,7 +19,7 @@ const answerMs = 8_000;
 
 /** The one SSH connection to a machine, which all who work in it share. */
 export class VmAccess {
-  readonly #machine: Machine;
+  readonly #machine: ProjectMachine;
   readonly #record: RecordFile;
   readonly #boxes: BoxStore;
   readonly #bootMs: number;
@@ -28,7 +29,7 @@ export class VmAccess {
   #isAsleep = false;
 
   constructor(parts: {
-    machine: Machine;
+    machine: ProjectMachine;
     record: RecordFile;
     boxes: BoxStore;
     /** From power-on to SSH, in milliseconds. */
@@ -80,19 +81,22 @@ export class VmAccess {
   async connect(record: MachineRecord, signal: AbortSignal): Promise<SshConnection> {
     const { connection: known } = this;
     if (known) return known;
-    const box = await this.#expectBox(record);
+    const { port, privateKeyFile, hostKeys } = await this.#expectLogin(record);
     const access = {
+      port,
       user: record.user,
-      privateKey: await readFile(box.privateKeyFile, 'utf8'),
-      identityFile: box.privateKeyFile,
-      hostKey: box.hostKey,
+      privateKey: await readFile(privateKeyFile, 'utf8'),
+      identityFile: privateKeyFile,
+      hostKeys,
+      // The key of an image box opens both accounts.
+      ...(record.login ? {} : { admin: 'root' }),
     };
     const { connection, address } = await waitForSsh(
       this.#machine,
       access,
       // A folder that is not there yet would make every program fail.
       { env: record.env, ...(record.phase === 'ready' ? { cwd: record.workspaceFolder } : { cwd: '/' }) },
-      { lastAddress: record.address, timeoutMs: this.#bootMs, signal },
+      { lastAddress: record.address ?? record.login?.host, timeoutMs: this.#bootMs, signal },
     );
     if (record.address !== address) {
       await this.#record.write({ ...((await this.#record.read()) ?? record), address });
@@ -109,17 +113,20 @@ export class VmAccess {
 
   /** What an SSH client needs to get in. @throws SwitchyardError `environment.gone` */
   async forClients(record: MachineRecord): Promise<EnvironmentAccess> {
-    const { privateKeyFile, hostKey } = await this.#expectBox(record);
-    const { program, args } = virshCommands.start(this.#machine.domain);
+    const { port, privateKeyFile, hostKeys } = await this.#expectLogin(record);
+    // A machine of another provider is started by Vagrant alone.
+    const domain = record.own ? record.machineId : this.#machine.domain;
+    const canWake = domain !== undefined && (record.own?.provider ?? 'libvirt') === 'libvirt';
+    const { program, args } = virshCommands.start(domain ?? '');
     return {
       by: 'ssh',
-      host: record.address ?? '',
-      port: 22,
+      host: record.address ?? record.login?.host ?? '',
+      port,
       user: record.user,
       workspaceFolder: record.workspaceFolder,
       identityFile: privateKeyFile,
-      hostKeys: [hostKey],
-      start: [program, ...args],
+      hostKeys,
+      ...(canWake ? { start: [program, ...args] } : {}),
     };
   }
 
@@ -129,9 +136,10 @@ export class VmAccess {
     this.#connection = undefined;
   }
 
-  async #expectBox(record: MachineRecord): Promise<Box> {
+  async #expectLogin(record: MachineRecord): Promise<Omit<MachineLogin, 'host'>> {
+    if (record.login) return record.login;
     const box = await this.#boxes.find(record.boxKey);
-    if (box) return box;
+    if (box) return { port: 22, privateKeyFile: box.privateKeyFile, hostKeys: [box.hostKey] };
     throw new SwitchyardError({
       code: 'environment.gone',
       what: l10n.t('The virtual machine cannot be entered.'),

@@ -21,8 +21,11 @@ import { Lifecycle } from '../lifecycle.ts';
 import { chooseAcceleration, probeVirtualisation } from './acceleration.ts';
 import { ignoredProperties } from '../properties.ts';
 import { configHash } from './projectImage.ts';
+import type { OwnSource } from './ownMachine.ts';
 import type { MachineRecord } from './record.ts';
 import { stateOf } from './domainState.ts';
+import { ownHash } from './prepareSource.ts';
+import { VmUsage } from './vmUsage.ts';
 import { VmGuest, type VmServices } from './vmGuest.ts';
 
 /** A project's VM. */
@@ -33,7 +36,7 @@ export class VmEnvironment implements Environment {
   readonly #lifecycle: Lifecycle;
   readonly onDidChangeStatus: Environment['onDidChangeStatus'];
   readonly #guest: VmGuest;
-  #cpuSample: { run: string | undefined; ns: number; at: number } | undefined;
+  readonly #usage = new VmUsage();
 
   constructor(project: Project, services: VmServices) {
     this.project = project;
@@ -53,7 +56,17 @@ export class VmEnvironment implements Environment {
     });
   }
 
-  get sync(): LiveSync {
+  /** Fires when nobody uses it any more. */
+  get ended(): AbortSignal {
+    return this.#lifecycle.ended;
+  }
+
+  /** The machine of the user's own Vagrantfile that it is; undefined where its Vagrantfile is generated. */
+  async ownSource(): Promise<OwnSource | undefined> {
+    return this.#guest.machine.ownSource();
+  }
+
+  get sync(): LiveSync | undefined {
     return this.#guest.sync;
   }
 
@@ -120,7 +133,7 @@ export class VmEnvironment implements Environment {
       this.#lifecycle.begin('stopping');
       progress.step(l10n.t('Stopping the virtual machine'));
       // To drop saved memory would be to pull the plug on what it has not written yet.
-      if (stateOf(info) === 'suspended') await this.#guest.machine.start(info, signal);
+      if (stateOf(info) === 'suspended') await this.#guest.machine.start(info, progress, signal);
       await this.#guest.endSync(signal);
       this.#guest.disconnect();
       await this.#guest.machine.stop(progress, signal);
@@ -134,7 +147,7 @@ export class VmEnvironment implements Environment {
       if (!info || stateOf(info) !== 'running') return;
       this.#lifecycle.begin('suspending');
       progress.step(l10n.t('Suspending the virtual machine'));
-      await this.#guest.suspend(signal);
+      await this.#guest.suspend(progress, signal);
     });
   }
 
@@ -170,46 +183,33 @@ export class VmEnvironment implements Environment {
     signal.throwIfAborted();
     const merged: MergedConfiguration = record?.merged ?? {};
     return {
-      engineName: record && this.#guest.machine.domain,
+      engineName: record?.domain,
       image: record?.image,
-      workspaceMode: settings.vm.workspace,
+      workspaceMode: record?.mounted ? 'mount' : 'ssh',
       workspaceFolder: record?.workspaceFolder,
       isolation: {
-        kernel: 'own',
+        // Vagrant can make containers too, and calls them machines.
+        kernel: record?.own?.provider === 'docker' ? 'shared' : 'own',
         kernelRelease: this.status.state === 'running' ? await this.#kernel(signal) : undefined,
-        rootIsHostRoot: false,
+        rootIsHostRoot: record?.own?.provider === 'docker',
         acceleration:
-          record?.acceleration ?? chooseAcceleration(settings.vm.acceleration, await probeVirtualisation()),
+          record?.acceleration ??
+          (settings.vm.source.type === 'vagrantfile'
+            ? undefined
+            : chooseAcceleration(settings.vm.acceleration, await probeVirtualisation())),
       },
       ports: readPorts(merged, false),
-      ignored: ignoredProperties('vm', merged),
+      ignored: ignoredProperties('vm', merged, record?.own ? 'vagrantfile' : settings.vm.source.type),
     };
   }
 
   async usage(signal: AbortSignal): Promise<Usage | undefined> {
     const [stats, record] = await Promise.all([this.#guest.machine.stats(signal), this.#guest.record.read()]);
-    if (!stats || this.status.state !== 'running') return undefined;
-    const at = performance.now();
-    const before = this.#cpuSample;
-    const { cpuTimeNs, cpus } = stats;
-    let cpuPercent: number | undefined;
-    if (cpuTimeNs !== undefined && cpus !== undefined) {
-      // Another run counts from nought again.
-      if (before && cpuTimeNs >= before.ns && at > before.at) {
-        const share = (cpuTimeNs - before.ns) / 1e6 / (at - before.at) / cpus;
-        cpuPercent = Math.min(100, Math.max(0, share * 100));
-      }
-      this.#cpuSample = { run: record?.run?.id, ns: cpuTimeNs, at };
-    }
+    if (this.status.state !== 'running') return undefined;
+    const { connection } = this.#guest;
+    if (!stats) return record?.own && connection ? this.#usage.ofGuest(connection, signal) : undefined;
     const box = record && (await this.#services.boxes.find(record.boxKey));
-    return {
-      cpuPercent,
-      cpus,
-      memoryBytes: stats.memoryBytes,
-      memoryLimitBytes: stats.memoryLimitBytes,
-      diskBytes: stats.diskBytes,
-      diskBaseBytes: box?.diskBytes,
-    };
+    return this.#usage.ofDomain(stats, box?.diskBytes);
   }
 
   dispose(): void {
@@ -226,7 +226,9 @@ export class VmEnvironment implements Environment {
 
   async #hasDrifted(record: MachineRecord): Promise<boolean> {
     try {
-      return (await configHash(this.project)) !== record.configHash;
+      const { own } = record;
+      const now = own ? await ownHash(this.project, own.vagrantfile) : await configHash(this.project);
+      return now !== record.configHash;
     } catch (error) {
       // Without its config nothing can be made anew, so nothing is to be applied.
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
@@ -236,9 +238,9 @@ export class VmEnvironment implements Environment {
 
   /** Asks libvirt, and tells the status. */
   async #look(signal: AbortSignal): Promise<void> {
-    const [info, record] = await Promise.all([this.#guest.machine.info(signal), this.#guest.record.read()]);
+    const [info, record] = await Promise.all([this.#guest.machine.glance(signal), this.#guest.record.read()]);
     const state = stateOf(info);
-    if (this.#lifecycle.underWay === undefined) await this.#guest.noteState(state);
+    if (this.#lifecycle.underWay === undefined) await this.#guest.noteState(state, record);
     await this.#tell(state, info?.run, record);
   }
 
@@ -254,6 +256,8 @@ export class VmEnvironment implements Environment {
       startedAt: startedAt === undefined ? undefined : new Date(startedAt),
       problem: isRunning && record ? await this.#guest.failedHook(record) : undefined,
       drifted: state !== 'absent' && record !== undefined && (await this.#hasDrifted(record)),
+      // Vagrant reads its file at each start.
+      restartApplies: record?.own !== undefined,
     });
   }
 }

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import * as l10n from '@vscode/l10n';
 import { withDeadline } from '../../base/abort.ts';
@@ -6,10 +8,9 @@ import type { Logger } from '../../base/log.ts';
 import type { Runner } from '../../base/process.ts';
 import { silentProgress, type Progress } from '../../base/progress.ts';
 import type { Project } from '../../config/project.ts';
-import { readSwitchyardConfig } from '../../config/read.ts';
+import { readSwitchyardConfig, settingsForVagrantfile } from '../../config/read.ts';
 import type { SwitchyardSettings } from '../../config/settings.ts';
 import type { Connection } from '../../connections/connection.ts';
-import { run } from '../../connections/run.ts';
 import type { SshConnection } from '../../connections/sshConnection.ts';
 import type { DevcontainerCli } from '../../engines/devcontainerCli.ts';
 import type { DockerEngine } from '../../engines/docker.ts';
@@ -17,15 +18,18 @@ import type { CarryReport, CarryRequest } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
 import type { EnvironmentAccess, EnvironmentState, OpenResult } from '../environment.ts';
 import type { Dotfiles } from '../hooks/dotfiles.ts';
+import type { GetSecrets } from '../hooks/secrets.ts';
 import { opened } from '../opened.ts';
 import { ShellReserve } from '../shells.ts';
 import { stateOf } from './domainState.ts';
 import { readBootId } from './bootId.ts';
 import { setGuestClock } from './guestClock.ts';
-import { hostName, prepareGuest } from './guestSetup.ts';
 import type { BoxStore } from './image/boxStore.ts';
 import { Machine, type MachineTimeouts } from './machine.ts';
+import type { OwnSource } from './ownMachine.ts';
 import { prepareMachine, type Prepared } from './prepareMachine.ts';
+import { prepareOwn, type SourceParts } from './prepareSource.ts';
+import { ProjectMachine } from './projectMachine.ts';
 import { removeProjectImage } from './projectImage.ts';
 import { RecordFile, type MachineRecord } from './record.ts';
 import { strange } from './supported.ts';
@@ -41,6 +45,8 @@ export interface VmServices {
   readonly boxes: BoxStore;
   /** The person's dotfiles, as the settings say now. */
   readonly dotfiles?: () => Dotfiles | undefined;
+  /** Values that stand in no file, for the hooks. */
+  readonly secrets?: GetSecrets;
   /** Makes what keeps a project's workspace and its VM the same; `rules` are read at each beginning. */
   readonly syncFor: (project: Project, rules: () => SwitchyardSettings['sync']) => LiveSync;
   readonly timeouts: MachineTimeouts;
@@ -57,7 +63,7 @@ const tidyMs = 180_000;
 
 /** What a machine of the project is, how it comes to be and how it is entered. */
 export class VmGuest {
-  readonly machine: Machine;
+  readonly machine: ProjectMachine;
   readonly record: RecordFile;
   readonly #project: Project;
   readonly #services: VmServices;
@@ -65,7 +71,8 @@ export class VmGuest {
   readonly #access: VmAccess;
   #shells: ShellReserve | undefined;
   readonly #onCreating: () => void;
-  readonly sync: LiveSync;
+  readonly #sync: LiveSync;
+  #mounted = false;
   #rules: SwitchyardSettings['sync'] = { ignore: [], protect: [] };
 
   constructor(
@@ -80,13 +87,14 @@ export class VmGuest {
   ) {
     this.#project = project;
     this.#services = services;
-    this.sync = services.syncFor(project, () => this.#rules);
+    this.#sync = services.syncFor(project, () => this.#rules);
     this.#onCreating = events.onCreating;
     const folder = path.join(project.storage, 'vm');
-    this.machine = new Machine({ projectId: project.id, folder, ...services });
     this.record = new RecordFile(path.join(folder, 'machine.json'), services.log);
+    const generated = new Machine({ projectId: project.id, folder, ...services });
+    this.machine = new ProjectMachine(generated, this.record, () => this.settings(), services);
     const { onActivity } = events;
-    this.#hooks = new VmHooks({ projectFolder: project.folder, folder, ...services, onActivity });
+    this.#hooks = new VmHooks({ project, folder, ...services, onActivity });
     this.#access = new VmAccess({
       machine: this.machine,
       record: this.record,
@@ -95,6 +103,11 @@ export class VmGuest {
       onDisconnected: events.onDisconnected,
       log: services.log,
     });
+  }
+
+  /** Undefined where the workspace is mounted. */
+  get sync(): LiveSync | undefined {
+    return this.#mounted ? undefined : this.#sync;
   }
 
   /** Why a hook of the present run failed. */
@@ -133,12 +146,15 @@ export class VmGuest {
     const settings = await this.settings();
     const info = await this.machine.info(signal);
     const record = await this.record.read();
-    if (info && !record) throw strange(this.machine.domain);
-    if (!info || record?.phase !== 'ready') {
+    const isOwn = (record?.own ?? (await this.machine.ownSource())) !== undefined;
+    if (info && !record && !isOwn) throw strange(this.machine.domain);
+    const isOther = record?.own !== undefined && record.machineId !== info?.uuid;
+    if (!info || record?.phase !== 'ready' || isOther) {
       this.#onCreating();
       const prepared = await this.#prepare(settings, progress, signal);
-      // What a crash, or somebody behind our back, left of it.
-      if (info || record) await this.#remove(progress, signal);
+      // What a crash, or somebody behind our back, left of it. The user's own machine is gone on with.
+      if (isOwn) await this.#forget();
+      else if (info || record) await this.#remove(progress, signal);
       return this.#create(settings, prepared, progress, signal);
     }
     const state = stateOf(info);
@@ -151,9 +167,12 @@ export class VmGuest {
     progress.step(
       state === 'suspended' ? l10n.t('Waking the virtual machine') : l10n.t('Starting the virtual machine'),
     );
+    if (record.own && state === 'stopped') {
+      return this.#startOwn(settings, record, record.own, progress, signal);
+    }
     await this.#hooks.initialize(record.merged, { progress, signal });
     if (state !== 'suspended') this.disconnect();
-    await this.machine.start(info, signal);
+    await this.machine.start(info, progress, signal);
     const how = state === 'suspended' ? 'resume' : 'start';
     return this.#enter(settings, record, { how, warmCache: true }, progress, signal);
   }
@@ -165,8 +184,8 @@ export class VmGuest {
     const prepared = await this.#prepare(settings, progress, signal);
     progress.step(l10n.t('Removing the old virtual machine'));
     await this.#remove(progress, signal);
-    await this.#services.boxes.release(this.#project.id, prepared.box.key, signal);
-    return this.#create(settings, prepared, progress, signal);
+    await this.#services.boxes.release(this.#project.id, prepared.box?.key, signal);
+    return this.#create(settings, { ...prepared, found: false }, progress, signal);
   }
 
   /** Removes the machine, and its box where nobody else uses it. */
@@ -182,64 +201,75 @@ export class VmGuest {
     }
   }
 
+  get #parts(): VmServices & SourceParts {
+    const { generated } = this.machine;
+    return { ...this.#services, hooks: this.#hooks, generated, own: (source) => this.machine.own(source) };
+  }
+
+  /** From its own Vagrantfile a machine starts as that and the config are now, not as they were. */
+  async #startOwn(
+    settings: SwitchyardSettings,
+    record: MachineRecord,
+    own: OwnSource,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<OpenResult> {
+    this.disconnect();
+    const options = { progress, signal };
+    const wanted = { type: 'vagrantfile', ...own } as const;
+    const prepared = await prepareOwn(this.#project, settings, wanted, this.#parts, options, record);
+    const ready = await this.#makeReady(prepared, progress, signal);
+    return this.#enter(settings, ready, { how: 'start', warmCache: true }, progress, signal);
+  }
+
   #prepare(settings: SwitchyardSettings, progress: Progress, signal: AbortSignal): Promise<Prepared> {
-    const parts = { ...this.#services, hooks: this.#hooks, domain: this.machine.domain };
-    return prepareMachine(this.#project, settings, parts, { progress, signal });
+    return prepareMachine(this.#project, settings, this.#parts, { progress, signal });
   }
 
   async #create(
     settings: SwitchyardSettings,
-    { box, cached, record }: Prepared,
+    prepared: Prepared,
     progress: Progress,
     signal: AbortSignal,
   ): Promise<OpenResult> {
     try {
-      await this.record.write(record);
+      await this.record.write(prepared.record);
       progress.step(l10n.t('Making the virtual machine'));
-      await this.machine.create(
-        {
-          box: box.name,
-          user: 'root',
-          privateKeyFile: box.privateKeyFile,
-          cpus: settings.vm.cpus,
-          memoryBytes: settings.vm.memoryBytes,
-          diskBytes: settings.vm.diskBytes,
-          acceleration: record.acceleration.type,
-        },
-        progress,
-        signal,
-      );
-      const connection = await this.connect(record, signal);
-      progress.step(l10n.t('Preparing the virtual machine'));
-      const prepared = await run(
-        connection,
-        {
-          argv: prepareGuest({ ...record, hostName: hostName(this.#project.name) }),
-          user: 'root',
-          cwd: '/',
-          env: {},
-        },
-        signal,
-      );
-      if (prepared.code !== 0) {
-        throw new SwitchyardError({
-          code: 'vagrant.failed',
-          what: l10n.t('The virtual machine could not be prepared.'),
-          why: prepared.stderr.toString('utf8').trim() || l10n.t('Its setup ended without a word.'),
-          next: l10n.t('The log has the whole output.'),
-        });
-      }
-      const ready: MachineRecord = { ...((await this.record.read()) ?? record), phase: 'ready' };
-      await this.record.write(ready);
+      const ready = await this.#makeReady(prepared, progress, signal);
+      const { cached } = prepared;
       return await this.#enter(settings, ready, { how: 'create', warmCache: cached }, progress, signal);
     } catch (error) {
       const made = await this.record.read();
       // Once it was ready it is kept: what failed afterwards (the workspace, say) can be tried again.
       if (made?.phase === 'ready' && !signal.aborted) throw error;
-      const tidy = AbortSignal.timeout(tidyMs);
-      await this.#remove(silentProgress, tidy);
+      if (prepared.found) await this.#forget();
+      else await this.#remove(silentProgress, AbortSignal.timeout(tidyMs));
       throw error;
     }
+  }
+
+  /** From what is prepared to a machine that runs and can be worked in. */
+  async #makeReady(prepared: Prepared, progress: Progress, signal: AbortSignal): Promise<MachineRecord> {
+    const made = await prepared.make({ progress, signal });
+    await this.record.write(made);
+    const connection = await this.connect({ ...made, phase: 'creating' }, signal);
+    try {
+      progress.step(l10n.t('Preparing the virtual machine'));
+      const setUp = await prepared.setUp(connection, made, signal);
+      const { address } = (await this.record.read()) ?? {};
+      const ready: MachineRecord = { ...setUp, ...(address ? { address } : {}), phase: 'ready' };
+      await this.record.write(ready);
+      return ready;
+    } finally {
+      connection.dispose();
+    }
+  }
+
+  /** A machine that was there before us stays; what is known of it goes. */
+  async #forget(): Promise<void> {
+    await this.#hooks.end();
+    this.disconnect();
+    await this.record.remove();
   }
 
   /** From a machine that runs to one that is ready for a terminal. */
@@ -258,9 +288,10 @@ export class VmGuest {
     // The hooks of a creation may change what a shell is given at its start.
     if (start?.how !== 'create') shells.prepare();
     this.#rules = settings.sync;
+    this.#mounted = before.mounted === true;
     const [record, carried] = await Promise.all([
       start || !before.run ? this.#noteRun(before, start, connection, signal) : before,
-      this.sync.attach(carryRequest(before, connection), progress, signal),
+      this.sync?.attach(carryRequest(before, connection), progress, signal),
     ]);
     const outcome = await this.#hooks.run(connection, record, { progress, signal });
     return opened(shells, outcome, { start, workspaceFolder: record.workspaceFolder, carried });
@@ -278,7 +309,9 @@ export class VmGuest {
     const known = now ?? before;
     // One that wakes goes on where it was.
     const slept = start?.how === 'resume' ? known.run?.boot : undefined;
-    const boot = slept ?? (await readBootId(connection, signal));
+    // What Vagrant's provider for containers starts has the host's kernel, which boots for nobody here.
+    const isContainer = known.own?.provider === 'docker' && start !== undefined;
+    const boot = slept ?? (isContainer ? randomUUID() : await readBootId(connection, signal));
     const startedAt = start && { startedAt: new Date().toISOString() };
     const record: MachineRecord = { ...known, run: { id: info.run, boot, ...startedAt } };
     await this.record.write(record);
@@ -300,9 +333,10 @@ export class VmGuest {
     connection: Connection,
     progress: Progress,
     signal: AbortSignal,
-  ): Promise<CarryReport> {
+  ): Promise<CarryReport | undefined> {
     this.#rules = settings.sync;
-    return this.sync.syncNow(carryRequest(record, connection), progress, signal);
+    this.#mounted = record.mounted === true;
+    return this.sync?.syncNow(carryRequest(record, connection), progress, signal);
   }
 
   /** Removes the machine and what is recorded of it; the box stays. */
@@ -314,12 +348,14 @@ export class VmGuest {
   }
 
   async settings(): Promise<SwitchyardSettings> {
-    const { configFile, name } = this.#project;
+    const { configFile, folder, name } = this.#project;
     if (configFile !== undefined) return (await readSwitchyardConfig(configFile)).settings;
+    const vagrantfile = path.join(folder, 'Vagrantfile');
+    if (await isThere(vagrantfile)) return settingsForVagrantfile(vagrantfile);
     throw new SwitchyardError({
       code: 'config.missing',
       what: l10n.t('{0} cannot be opened in a virtual machine.', name),
-      why: l10n.t('It has no devcontainer.json.'),
+      why: l10n.t('It has neither a devcontainer.json nor a Vagrantfile.'),
       next: l10n.t('Add a configuration.'),
       remedies: [{ do: 'addConfiguration' }],
     });
@@ -342,11 +378,11 @@ export class VmGuest {
   }
 
   /** Saves the machine's memory; the connection and the sync hold still until it wakes. */
-  async suspend(signal: AbortSignal): Promise<void> {
-    await this.sync.hold(withDeadline(signal, lastChangesMs));
+  async suspend(progress: Progress, signal: AbortSignal): Promise<void> {
+    await this.sync?.hold(withDeadline(signal, lastChangesMs));
     await this.#access.setAsleep(true);
     try {
-      await this.machine.suspend(signal);
+      await this.machine.suspend(progress, signal);
     } catch (error) {
       await this.#goOn();
       throw error;
@@ -354,7 +390,8 @@ export class VmGuest {
   }
 
   /** What libvirt says became of it, while nothing of this window is under way. */
-  async noteState(state: EnvironmentState): Promise<void> {
+  async noteState(state: EnvironmentState, record: MachineRecord | undefined): Promise<void> {
+    this.#mounted = record?.mounted === true;
     // A machine that sleeps has its end of the connection with it.
     if (state !== 'running' && state !== 'suspended') this.disconnect();
     if (state === 'running') await this.#goOn();
@@ -363,20 +400,20 @@ export class VmGuest {
   /** The machine does not sleep (any more). */
   async #goOn(): Promise<void> {
     await this.#access.setAsleep(false);
-    this.sync.letGo();
+    this.sync?.letGo();
   }
 
   /** Ends the hooks that run on, and sends the last changes, for a bounded time; the rest goes next time. */
   async endSync(signal: AbortSignal): Promise<void> {
     await this.#hooks.end();
-    await this.sync.detach(withDeadline(signal, lastChangesMs));
+    await this.sync?.detach(withDeadline(signal, lastChangesMs));
   }
 
   dispose(): void {
     // It never rejects, and what it ends is gone with the connection anyway.
     void this.#hooks.end();
     this.disconnect();
-    this.sync.dispose();
+    this.#sync.dispose();
   }
 
   disconnect(): void {
@@ -388,4 +425,13 @@ export class VmGuest {
 
 function carryRequest(record: MachineRecord, connection: Connection): CarryRequest {
   return { connection, guestFolder: record.workspaceFolder, guestId: record.guestId };
+}
+
+async function isThere(file: string): Promise<boolean> {
+  try {
+    return (await stat(file)).isFile();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
 }

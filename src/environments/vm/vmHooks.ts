@@ -3,20 +3,23 @@ import path from 'node:path';
 import type { SwitchyardError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Runner } from '../../base/process.ts';
+import type { Project } from '../../config/project.ts';
 import type { Connection } from '../../connections/connection.ts';
 import type { OperationOptions } from '../environment.ts';
 import { withDotfiles, type Dotfiles } from '../hooks/dotfiles.ts';
 import { EnvironmentHooks, type HookOutcome } from '../hooks/environmentHooks.ts';
 import { FileHookMarkers, WindowHookMarkers, type HookMarkers } from '../hooks/markers.ts';
 import { runInitializeCommand } from '../hooks/initialize.ts';
+import { declaredSecrets, type GetSecrets } from '../hooks/secrets.ts';
 import { hookPlan, type HookOccasion } from '../hooks/plan.ts';
 import { failedBefore } from '../hooks/run.ts';
 import type { MachineRecord } from './record.ts';
 
 /** The lifecycle hooks of one machine: which are due, and what became of them. */
 export class VmHooks {
-  readonly #projectFolder: string;
+  readonly #project: Project;
   readonly #runner: Runner;
+  readonly #secrets: GetSecrets | undefined;
   readonly #dotfiles: (() => Dotfiles | undefined) | undefined;
   readonly #markers: HookMarkers;
   readonly #hooks: EnvironmentHooks;
@@ -24,19 +27,21 @@ export class VmHooks {
   #attachment: { readonly connection: Connection; readonly id: string } | undefined;
 
   constructor(parts: {
-    /** The project's, on the host. */
-    projectFolder: string;
+    project: Project;
     /** Where it is kept what was run. */
     folder: string;
     runner: Runner;
     log: Logger;
     /** The person's, as the settings say now. */
     dotfiles?: () => Dotfiles | undefined;
+    /** Values that stand in no file. */
+    secrets?: GetSecrets;
     /** Told which hook runs on in the background, and undefined when none does any more. */
     onActivity: (activity: string | undefined) => void;
   }) {
     const { folder, log, onActivity } = parts;
-    this.#projectFolder = parts.projectFolder;
+    this.#project = parts.project;
+    this.#secrets = parts.secrets;
     this.#runner = parts.runner;
     this.#dotfiles = parts.dotfiles;
     this.#markers = new WindowHookMarkers(new FileHookMarkers(path.join(folder, 'hooks.json'), log));
@@ -49,7 +54,7 @@ export class VmHooks {
 
   /** `initializeCommand` runs on the host, before anything is made or started. */
   async initialize(merged: Readonly<Record<string, unknown>>, options: OperationOptions): Promise<void> {
-    await runInitializeCommand(this.#runner, this.#projectFolder, merged['initializeCommand'], options);
+    await runInitializeCommand(this.#runner, this.#project.folder, merged['initializeCommand'], options);
   }
 
   /** Runs in the machine what is due; what comes after `waitFor` runs on behind the open terminal. */
@@ -65,6 +70,8 @@ export class VmHooks {
         markers: this.#markers,
         occasions: this.#occasions(record),
         cwd: record.workspaceFolder,
+        secrets: (either) =>
+          this.#secrets?.(this.#project, declaredSecrets(record.merged), either) ?? Promise.resolve({}),
       },
       typeof waitFor === 'string' ? waitFor : undefined,
       options,

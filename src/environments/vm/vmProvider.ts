@@ -38,7 +38,7 @@ const listenAgainMs = 5_000;
 
 export interface VmProviderOptions extends Pick<
   VmServices,
-  'runner' | 'log' | 'docker' | 'devcontainer' | 'syncFor' | 'dotfiles'
+  'runner' | 'log' | 'docker' | 'devcontainer' | 'syncFor' | 'dotfiles' | 'secrets'
 > {
   /** The extension's storage, which also holds the projects' own folders. */
   readonly storage: string;
@@ -52,6 +52,8 @@ export class VmProvider implements EnvironmentProvider {
   readonly #storage: string;
   readonly #runner: Runner;
   readonly #log: Logger;
+  /** Of the projects that are open. */
+  readonly #environments = new Set<VmEnvironment>();
   readonly #changed = new Emitter<void>();
   readonly onDidChange = this.#changed.event;
   readonly #watch = new SharedWatch((signal) => this.#listen(signal));
@@ -72,11 +74,19 @@ export class VmProvider implements EnvironmentProvider {
   }
 
   forProject(project: Project): Environment {
-    return new VmEnvironment(project, this.#services);
+    const environment = new VmEnvironment(project, this.#services);
+    this.#environments.add(environment);
+    environment.ended.addEventListener('abort', () => this.#environments.delete(environment));
+    return environment;
   }
 
   async listOthers(signal: AbortSignal): Promise<readonly OtherEnvironment[]> {
-    const machines = (await readMachineIndex(vagrantHome())).filter((machine) => !this.#isOurs(machine));
+    const own = await Promise.all([...this.#environments].map((environment) => environment.ownSource()));
+    const isOpen = ({ vagrantfilePath, name }: IndexedMachine): boolean =>
+      own.some((one) => one?.machine === name && path.dirname(one.vagrantfile) === vagrantfilePath);
+    const machines = (await readMachineIndex(vagrantHome())).filter(
+      (machine) => !this.#isOurs(machine) && !isOpen(machine),
+    );
     const others = await Promise.all(
       machines.map(async (machine): Promise<OtherEnvironment[]> => {
         const state = await this.#stateOf(machine, signal);

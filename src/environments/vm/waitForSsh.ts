@@ -2,14 +2,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { SwitchyardError } from '../../base/errors.ts';
 import { connectSsh, type SshConnection, type SshDefaults } from '../../connections/sshConnection.ts';
 import { dial } from './dial.ts';
-import { noAnswer, type Machine } from './machine.ts';
+import { noAnswer } from './machine.ts';
+import type { ProjectMachine } from './projectMachine.ts';
 
 export interface SshAccess {
+  readonly port: number;
   readonly user: string;
   readonly privateKey: string;
   /** Absolute path of the file that it was read from. */
   readonly identityFile?: string;
-  readonly hostKey: string;
+  readonly hostKeys: readonly string[];
+  /** The account that may become any other; else sudo is asked. */
+  readonly admin?: string;
 }
 
 /** How long to try an address before looking whether the machine has another one, in milliseconds. */
@@ -27,7 +31,7 @@ const patienceMs = 120_000;
  * @throws SwitchyardError `vm.noAddress`, `vm.noSsh`, `ssh.hostKey`, `environment.gone`
  */
 export async function waitForSsh(
-  machine: Machine,
+  machine: Pick<ProjectMachine, 'address' | 'info' | 'console'>,
   access: SshAccess,
   defaults: SshDefaults,
   options: {
@@ -51,10 +55,10 @@ export async function waitForSsh(
       nextLook = performance.now() + dialMs;
     }
     const socket =
-      address === undefined ? undefined : await dial({ host: address, port: 22 }, dialMs, signal);
+      address === undefined ? undefined : await dial({ host: address, port: access.port }, dialMs, signal);
     if (address !== undefined && socket) {
       try {
-        const target = { ...access, host: address, port: 22, hostKeys: [access.hostKey], admin: 'root' };
+        const target = { ...access, host: address };
         // To give up a slow handshake and begin another makes a slow guest slower.
         const loginMs = Math.max(leastMs, Math.min(patienceMs, deadline - performance.now()));
         return { connection: await connectSsh(target, defaults, signal, loginMs, socket), address };

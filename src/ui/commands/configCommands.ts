@@ -9,13 +9,18 @@ import type { CommandId } from '../commandIds.ts';
 import { openFile } from '../errors.ts';
 import type { ProjectMemory } from '../model/makeProject.ts';
 import type { ProjectModel } from '../model/projectModel.ts';
+import type { ProjectSecrets } from '../secrets.ts';
 import { isProjectNode } from '../tree/nodes.ts';
 import type { CommandServices } from './services.ts';
 
 type Handlers = Partial<Record<CommandId, (argument?: unknown) => unknown>>;
 
 /** Commands on the project's one config. */
-export function configCommands(services: CommandServices, memory: ProjectMemory): Handlers {
+export function configCommands(
+  services: CommandServices,
+  memory: ProjectMemory,
+  secrets: ProjectSecrets,
+): Handlers {
   const { projects } = services;
 
   return {
@@ -29,6 +34,17 @@ export function configCommands(services: CommandServices, memory: ProjectMemory)
       const model = isProjectNode(argument) ? argument.model : projects.current();
       if (!model) throw noFolder();
       await chooseConfig(services, memory, model);
+    },
+    'switchyard.forgetSecrets': async (argument) => {
+      const model = isProjectNode(argument) ? argument.model : projects.current();
+      if (!model) throw noFolder();
+      await secrets.forget(model.project);
+      void vscode.window.showInformationMessage(
+        l10n.t(
+          'The secrets of {0} are forgotten. They are asked for when a hook needs them.',
+          model.project.name,
+        ),
+      );
     },
     'switchyard.addConfiguration': async () => {
       const folder = await pickFolder();

@@ -37,6 +37,7 @@ export function projectItem({ id, model }: Extract<Node, { type: 'project' }>): 
 const factIcons: Readonly<Record<string, string>> = {
   problem: 'warning',
   drift: 'diff-modified',
+  outdated: 'diff-modified',
   start: 'dashboard',
   first: 'tools',
   up: 'clock',

@@ -55,7 +55,7 @@ export function environmentRow(snapshot: Snapshot): RowText {
   const lines = [snapshot.active ? l10n.t('{0} It is the active environment.', sentence) : sentence];
   if (snapshot.status.problem) lines.push(snapshot.status.problem.message);
   if (snapshot.status.drifted) {
-    lines.push(l10n.t('The configuration changed since it was made. Rebuild to apply the change.'));
+    lines.push(driftSentence(snapshot.status));
   }
   return {
     label,
@@ -143,7 +143,8 @@ export function factRows(snapshot: Snapshot): { readonly id: string; readonly te
     if (text) rows.push({ id, text });
   };
   add('problem', problemRow(status));
-  add('drift', driftRow(status));
+  // Its row offers what applies the change.
+  add(status.restartApplies ? 'outdated' : 'drift', driftRow(status));
   add('start', startRow(starts));
   add('first', firstBuildRow(starts));
   add('up', upRow(status.startedAt, now));
@@ -169,13 +170,21 @@ function problemRow({ problem, state }: EnvironmentStatus): RowText | undefined 
   };
 }
 
-function driftRow({ drifted }: EnvironmentStatus): RowText | undefined {
-  if (!drifted) return undefined;
+function driftRow(status: EnvironmentStatus): RowText | undefined {
+  if (!status.drifted) return undefined;
   return {
     label: l10n.t('Changed'),
-    description: l10n.t('rebuild to apply'),
-    tooltip: l10n.t('The configuration changed since it was made. Rebuild to apply the change.'),
+    description: status.restartApplies ? l10n.t('restart to apply') : l10n.t('rebuild to apply'),
+    tooltip: driftSentence(status),
   };
+}
+
+function driftSentence({ restartApplies }: EnvironmentStatus): string {
+  return restartApplies
+    ? l10n.t(
+        'The configuration or the Vagrantfile changed since it was started. Restart to apply the change.',
+      )
+    : l10n.t('The configuration changed since it was made. Rebuild to apply the change.');
 }
 
 /** "create", "start" and "resume" as a person says them. */

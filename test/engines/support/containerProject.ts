@@ -11,6 +11,7 @@ import type { DockerEngine } from '../../../src/engines/docker.ts';
 import { ContainerProvider } from '../../../src/environments/container/containerProvider.ts';
 import { findContainer } from '../../../src/environments/container/lookup.ts';
 import type { Dotfiles } from '../../../src/environments/hooks/dotfiles.ts';
+import type { GetSecrets } from '../../../src/environments/hooks/secrets.ts';
 import type { Environment } from '../../../src/environments/environment.ts';
 import type { Connection } from '../../../src/connections/connection.ts';
 import { run } from '../../../src/connections/run.ts';
@@ -32,6 +33,7 @@ export function realProvider(
     /** What the config sees of this computer on top of this process's variables. */
     env?: Readonly<Record<string, string>>;
     dotfiles?: Dotfiles;
+    secrets?: GetSecrets;
   } = {},
 ): ContainerProvider {
   const log = options.log ?? silentLogger;
@@ -43,6 +45,7 @@ export function realProvider(
     devcontainer: new DevcontainerCli({ ...programs, env: options.env ?? {} }, runner, log),
     dockerProgram: programs.docker,
     dotfiles: () => options.dotfiles,
+    ...(options.secrets ? { secrets: options.secrets } : {}),
     syncFor: (project, rules) =>
       new WorkspaceSync({
         hostFolder: project.folder,

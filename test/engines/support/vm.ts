@@ -28,8 +28,8 @@ export interface VmLab {
   readonly provider: VmProvider;
   /** The same computer's storage, with other bounds and another environment for what it runs. */
   other(options: { timeouts?: Partial<MachineTimeouts>; env?: Readonly<Record<string, string>> }): VmProvider;
-  /** A project folder of this name with the sample in it, or only this devcontainer.json. */
-  project(name: string, devcontainer?: object): Promise<Project>;
+  /** A project folder of this name with the sample in it, or only this devcontainer.json, or none. */
+  project(name: string, devcontainer?: object | 'none'): Promise<Project>;
   /** Removes the lab's folder and the images that its projects made. */
   end(): Promise<void>;
 }
@@ -82,7 +82,9 @@ export async function vmLab(
     project: async (name, devcontainer_) => {
       const workspace = path.join(folder, name);
       await mkdir(workspace, { recursive: true });
-      if (devcontainer_) {
+      if (devcontainer_ === 'none') {
+        await writeFile(path.join(workspace, 'hello.txt'), 'from the host\n');
+      } else if (devcontainer_) {
         await mkdir(path.join(workspace, '.devcontainer'), { recursive: true });
         await writeFile(
           path.join(workspace, '.devcontainer', 'devcontainer.json'),
@@ -96,7 +98,8 @@ export async function vmLab(
         id,
         name: path.basename(name),
         folder: workspace,
-        configFile: path.join(workspace, '.devcontainer', 'devcontainer.json'),
+        configFile:
+          devcontainer_ === 'none' ? undefined : path.join(workspace, '.devcontainer', 'devcontainer.json'),
         storage: path.join(storage, 'projects', id),
       };
       projects.push(project);

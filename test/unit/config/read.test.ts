@@ -31,7 +31,7 @@ describe('defaults', () => {
           cpus: 2,
           memoryBytes: 2 * 2 ** 30,
           diskBytes: 20 * 2 ** 30,
-          provider: 'libvirt',
+          provider: undefined,
           acceleration: 'auto',
           workspace: 'ssh',
           onLeave: 'suspend',
@@ -58,7 +58,7 @@ describe('defaults', () => {
     expect(settings.vm.source).toEqual({
       type: 'vagrantfile',
       vagrantfile: '/p/Vagrantfile',
-      machine: 'default',
+      machine: undefined,
     });
   });
 });

@@ -30,7 +30,7 @@ describe('a program over SSH that is over at once', () => {
       socket.setNoDelay(true);
       const write = socket.write.bind(socket);
       let held: Buffer[] = [];
-      socket.write = ((data: Buffer): boolean => {
+      socket.write = (data: Buffer): boolean => {
         if (held.length === 0) {
           setImmediate(() => {
             write(Buffer.concat(held));
@@ -39,7 +39,7 @@ describe('a program over SSH that is over at once', () => {
         }
         held.push(Buffer.from(data));
         return true;
-      }) as typeof socket.write;
+      };
       server.injectSocket(socket);
     });
     await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));

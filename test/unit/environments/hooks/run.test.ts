@@ -48,6 +48,21 @@ describe('runDueHooks', () => {
     expect(await trace()).toEqual(['onCreate', 'update', 'feature', 'postCreate', 'start', 'attach']);
   });
 
+  it('gives them the secrets, and shows none', async () => {
+    const lines: string[] = [];
+    const merged = { postCreateCommands: ['echo "$TOKEN" > trace; echo "it is $TOKEN"; exit 1'] };
+    const problem = await runDueHooks(
+      { ...hookRun(merged), secrets: () => Promise.resolve({ TOKEN: 's3cr3t' }) },
+      { step: () => undefined, line: (line) => lines.push(line) },
+      signal,
+    );
+    expect(await trace()).toEqual(['s3cr3t']);
+    expect(lines).toEqual(['it is ********']);
+    expect(problem?.detail).toBe('it is ********\n');
+    expect(problem?.why).toContain('it is ********');
+    expect(JSON.stringify(problem)).not.toContain('s3cr3t');
+  });
+
   it('runs each once for its occasion', async () => {
     await runDueHooks(hookRun(all), silentProgress, signal);
     await runDueHooks(hookRun(all), silentProgress, signal);

@@ -41,8 +41,7 @@ class FakeRunner implements Runner {
 const absent = (): { stderr: string } => ({ stderr: "error: failed to get domain 'x'" });
 const input = {
   box: 'switchyard/a',
-  user: 'root',
-  privateKeyFile: '/k',
+  login: { user: 'root', privateKeyFile: '/k' },
   cpus: 1,
   memoryBytes: 2 ** 30,
   diskBytes: 2 ** 33,

@@ -31,7 +31,7 @@ describe('VmHooks', () => {
 
   function window(): VmHooks {
     return new VmHooks({
-      projectFolder: folder,
+      project: { id: 'p', name: 'p', folder, configFile: undefined, storage: folder },
       folder,
       runner: { run: () => Promise.reject(new Error('nothing runs on the host')) },
       log: silentLogger,
