@@ -51,7 +51,9 @@ function rows(): readonly Row[] {
     {
       names: ['userEnvProbe'],
       container: honoured,
-      vm: ignored(l10n.t('Programs start in the environment that the image and the configuration give.')),
+      vm: emulated(
+        l10n.t('Asked for once, when the machine is made of the image; others have their own environment.'),
+      ),
     },
     { names: ['initializeCommand'], ...both(honoured) },
     {

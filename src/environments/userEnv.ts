@@ -14,8 +14,12 @@ const flags: Readonly<Record<string, string | undefined>> = {
   loginInteractiveShell: '-lic',
 };
 
-/** Of these the shell that probes makes its own; they say nothing about what the user set. */
-const ownVariables = new Set(['_', 'SHLVL', 'PWD', 'OLDPWD', 'SWITCHYARD_EXEC', 'TERM', 'LS_COLORS']);
+/**
+ * Of these the shell that probes makes its own, or the login through which it came; they say nothing about
+ * what the user set, and do not hold for another login.
+ */
+const ownVariables =
+  /^(?:_|SHLVL|PWD|OLDPWD|SWITCHYARD_EXEC|TERM|LS_COLORS|MAIL|SSH_.*|XDG_SESSION_.*|XDG_RUNTIME_DIR|DBUS_SESSION_BUS_ADDRESS)$/;
 
 /**
  * The environment that the user's shell sets up (what nvm, pyenv and the like add to PATH in a startup
@@ -55,7 +59,7 @@ export function parseEnviron(output: string, mark: string): Readonly<Record<stri
     const equals = entry.indexOf('=');
     if (equals <= 0) return [];
     const name = entry.slice(0, equals);
-    return ownVariables.has(name) ? [] : [[name, entry.slice(equals + 1)]];
+    return ownVariables.test(name) ? [] : [[name, entry.slice(equals + 1)]];
   });
   return Object.fromEntries(entries);
 }

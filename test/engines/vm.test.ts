@@ -21,6 +21,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends libcap2-bin && 
 RUN useradd --create-home --shell /bin/bash dev
 RUN cp /bin/true /usr/local/bin/capped && setcap cap_net_raw+ep /usr/local/bin/capped \\
  && ln /usr/local/bin/capped /usr/local/bin/linked && echo of-dev > /opt/owned && chown dev:dev /opt/owned
+RUN echo 'export SAMPLE_PROFILE=1' > /etc/profile.d/sample.sh \\
+ && sed -i '1i export SAMPLE_BASHRC=1 SAMPLE_PLACE=of-the-shell' /home/dev/.bashrc
 ENV SAMPLE_GREETING="Hello from the same image" PATH=/opt/tools/bin:/usr/local/bin:/usr/bin:/bin
 WORKDIR /srv
 `;
@@ -148,6 +150,8 @@ describe('a project in its VM', () => {
     expect(await output(connection, ['pwd'])).toBe(`/workspaces/${path.basename(project.folder)}`);
     expect(await output(connection, ['printenv', 'SAMPLE_CONTAINER'])).toBe('from "containerEnv" $HOME');
     expect(await output(connection, ['printenv', 'SAMPLE_REMOTE'])).toBe('Hello from the same image!');
+    // What the startup files of the user's shell set, for a program that no shell starts; remoteEnv wins.
+    expect(await output(connection, ['printenv', 'SAMPLE_PROFILE', 'SAMPLE_BASHRC'])).toBe('1\n1');
     expect(await output(connection, ['printenv', 'SAMPLE_PLACE'])).toBe(path.basename(project.folder));
     expect(await output(connection, ['sh', '-c', 'id -un; echo $HOME'], { user: 'root' })).toBe(
       'root\n/root',

@@ -39,6 +39,28 @@ export function guestEnvironment(merged: MergedConfiguration, image: ImageConfig
   return Object.fromEntries(env);
 }
 
+/** The login sets these itself, for whichever user it is. */
+const ofAccount = ['HOME', 'USER', 'LOGNAME', 'SHELL'];
+
+/**
+ * The same with what the user's shell sets up on top of the container's own; remoteEnv has the last word.
+ * @param env what `guestEnvironment` says
+ */
+export function withUserEnv(
+  env: Readonly<Record<string, string>>,
+  userEnv: Readonly<Record<string, string>>,
+  remoteEnv: MergedConfiguration['remoteEnv'] = {},
+): Record<string, string> {
+  const all = new Map(Object.entries({ ...env, ...userEnv }));
+  for (const name of ofAccount) if (env[name] === undefined) all.delete(name);
+  for (const name of Object.keys(remoteEnv)) {
+    const value = env[name];
+    if (value === undefined) all.delete(name);
+    else all.set(name, value);
+  }
+  return Object.fromEntries(all);
+}
+
 /** `${containerEnv:NAME:default}` by what there is. */
 export function substituteContainerEnv(text: string, env: Readonly<Record<string, string>>): string {
   return text.replaceAll(

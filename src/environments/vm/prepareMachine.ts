@@ -1,20 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import os from 'node:os';
 import * as l10n from '@vscode/l10n';
-import { SwitchyardError } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
 import type { Project } from '../../config/project.ts';
 import type { SwitchyardSettings } from '../../config/settings.ts';
 import type { Connection } from '../../connections/connection.ts';
-import { run } from '../../connections/run.ts';
 import type { DockerEngine } from '../../engines/docker.ts';
 import type { OperationOptions } from '../environment.ts';
 import { chooseAcceleration, probeVirtualisation } from './acceleration.ts';
-import { guestEnvironment, hostName, prepareGuest, remoteUserOf } from './guestSetup.ts';
+import { guestEnvironment, remoteUserOf } from './guestSetup.ts';
 import type { Box, BoxStore } from './image/boxStore.ts';
 import { buildProjectImage, configHash } from './projectImage.ts';
 import type { MachineRecord } from './record.ts';
 import { prepareBox, prepareOwn, type SourceParts } from './prepareSource.ts';
 import { expectVagrant } from './requirements.ts';
+import { settleIn } from './settleIn.ts';
 import { expectRoom, expectSupported } from './supported.ts';
 
 /** All that a new machine is made of. */
@@ -47,6 +47,7 @@ export async function prepareMachine(
   parts: {
     readonly docker: DockerEngine;
     readonly boxes: BoxStore;
+    readonly log: Logger;
   } & SourceParts,
   options: OperationOptions,
 ): Promise<Prepared> {
@@ -97,27 +98,9 @@ export async function prepareMachine(
       );
       return record;
     },
-    setUp: (connection, made, inner) => setUpImageGuest(connection, made, project.name, inner),
+    setUp: async (connection, made, inner) => ({
+      ...made,
+      env: await settleIn(connection, made, project.name, parts.log, inner),
+    }),
   };
-}
-
-/** Gives a machine that was made of an image box what only this project's machine has. */
-async function setUpImageGuest(
-  connection: Connection,
-  made: MachineRecord,
-  projectName: string,
-  signal: AbortSignal,
-): Promise<MachineRecord> {
-  const prepared = await run(
-    connection,
-    { argv: prepareGuest({ ...made, hostName: hostName(projectName) }), user: 'root', cwd: '/', env: {} },
-    signal,
-  );
-  if (prepared.code === 0) return made;
-  throw new SwitchyardError({
-    code: 'vagrant.failed',
-    what: l10n.t('The virtual machine could not be prepared.'),
-    why: prepared.stderr.toString('utf8').trim() || l10n.t('Its setup ended without a word.'),
-    next: l10n.t('The log has the whole output.'),
-  });
 }

@@ -29,7 +29,7 @@ export interface MachineRecord {
   readonly mounted?: boolean;
   readonly user: string;
   readonly workspaceFolder: string;
-  /** The image's ENV, containerEnv and remoteEnv, in this order. */
+  /** The image's ENV, containerEnv, what the user's shell sets up, and remoteEnv, in this order. */
   readonly env: Readonly<Record<string, string>>;
   /** `mergedConfiguration` as it was when the machine was made. */
   readonly merged: Readonly<Record<string, unknown>>;

@@ -6,6 +6,7 @@ import {
   hostName,
   remoteUserOf,
   sshdSetEnv,
+  withUserEnv,
 } from '../../../../src/environments/vm/guestSetup.ts';
 import { ignoredProperties } from '../../../../src/environments/properties.ts';
 import { familyOf, parseOsRelease } from '../../../../src/environments/vm/image/family.ts';
@@ -34,6 +35,24 @@ describe('the environment of the guest', () => {
       EQ: 'a=b',
       D: 'dflt',
       N: '',
+    });
+  });
+
+  it('has what the user’s shell sets up under remoteEnv, which takes away too', () => {
+    const env = guestEnvironment({ remoteEnv: { R: 'remote', GREETING: null } }, image);
+    const userEnv = {
+      ...env,
+      PATH: '/nvm:/opt/x:/bin',
+      R: 'shell',
+      GREETING: 'shell',
+      S: 'shell',
+      HOME: '/home/dev',
+    };
+    expect(withUserEnv(env, userEnv, { R: 'remote', GREETING: null })).toEqual({
+      PATH: '/nvm:/opt/x:/bin',
+      EQ: 'a=b',
+      R: 'remote',
+      S: 'shell',
     });
   });
 

@@ -1,0 +1,37 @@
+import * as l10n from '@vscode/l10n';
+import { SwitchyardError } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Connection } from '../../connections/connection.ts';
+import { run } from '../../connections/run.ts';
+import type { MergedConfiguration } from '../../engines/devcontainerCli.ts';
+import { probeUserEnv } from '../userEnv.ts';
+import { hostName, prepareGuest, withUserEnv } from './guestSetup.ts';
+import type { MachineRecord } from './record.ts';
+
+/**
+ * Makes a machine that runs for the first time the project's own: its name, its disk, its workspace folder
+ * and the environment of its programs, with what the user's shell sets up (`userEnvProbe`).
+ * @returns the environment of its programs
+ * @throws SwitchyardError `vagrant.failed`
+ */
+export async function settleIn(
+  connection: Connection,
+  record: MachineRecord,
+  projectName: string,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<MachineRecord['env']> {
+  const merged: MergedConfiguration = record.merged;
+  const probe = merged.userEnvProbe ?? 'loginInteractiveShell';
+  const userEnv = await probeUserEnv(connection, probe, log, signal);
+  const env = withUserEnv(record.env, userEnv, merged.remoteEnv);
+  const argv = prepareGuest({ ...record, env, hostName: hostName(projectName) });
+  const prepared = await run(connection, { argv, user: 'root', cwd: '/', env: {} }, signal);
+  if (prepared.code === 0) return env;
+  throw new SwitchyardError({
+    code: 'vagrant.failed',
+    what: l10n.t('The virtual machine could not be prepared.'),
+    why: prepared.stderr.toString('utf8').trim() || l10n.t('Its setup ended without a word.'),
+    next: l10n.t('The log has the whole output.'),
+  });
+}
