@@ -5,6 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { pollUntil } from '../../src/base/abort.ts';
+import { buildLabel } from '../../src/environments/buildLabel.ts';
 import type { EnvironmentStatus } from '../../src/environments/environment.ts';
 import {
   collectProgress,
@@ -18,6 +19,7 @@ import {
 import { run } from '../../src/connections/run.ts';
 import { never, realEngine } from './support/docker.ts';
 
+const execute = promisify(execFile);
 const made: TestProject[] = [];
 async function make(options: Parameters<typeof makeProject>[0]): Promise<TestProject> {
   const one = await makeProject(options);
@@ -541,6 +543,19 @@ describe('other containers', () => {
     expect(await other()).toBe('stopped');
     await mine.provider.actOnOther(id, 'destroy', quietly());
     expect(await other()).toBeUndefined();
+  });
+
+  it('are none in which a box is being built', async () => {
+    const { provider } = await make({ config: plain });
+    const create = async (...label: string[]): Promise<string> =>
+      (await execute('docker', ['create', ...label, 'debian:bookworm', 'true'])).stdout.trim();
+    const ids = await Promise.all([create(), create('--label', `${buildLabel}=builder`)]);
+    try {
+      const listed = (await provider.listOthers(never)).map(({ id }) => id);
+      expect(ids.map((id) => listed.includes(id))).toEqual([true, false]);
+    } finally {
+      await execute('docker', ['rm', ...ids]);
+    }
   });
 });
 

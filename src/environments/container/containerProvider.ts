@@ -14,6 +14,7 @@ import type {
   OtherEnvironment,
   Requirement,
 } from '../environment.ts';
+import { buildLabel } from '../buildLabel.ts';
 import { SharedWatch } from '../sharedWatch.ts';
 import { ContainerEnvironment } from './containerEnvironment.ts';
 import { ContainerControl } from './control.ts';
@@ -82,7 +83,7 @@ export class ContainerProvider implements EnvironmentProvider {
     );
     const projects = [...this.#projects.values()];
     return listed
-      .filter(({ Labels }) => !projects.some((project) => isOf(project, Labels)))
+      .filter(({ Labels }) => !(buildLabel in Labels) && !projects.some((project) => isOf(project, Labels)))
       .map(otherOf)
       .sort((one, other) => one.name.localeCompare(other.name));
   }

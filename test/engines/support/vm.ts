@@ -12,7 +12,7 @@ import { projectId, type Project } from '../../../src/config/project.ts';
 import type { Connection } from '../../../src/connections/connection.ts';
 import { run } from '../../../src/connections/run.ts';
 import { DevcontainerCli } from '../../../src/engines/devcontainerCli.ts';
-import { buildLabel } from '../../../src/environments/vm/image/buildContainer.ts';
+import { buildLabel } from '../../../src/environments/buildLabel.ts';
 import type { MachineTimeouts } from '../../../src/environments/vm/machine.ts';
 import { VmProvider } from '../../../src/environments/vm/vmProvider.ts';
 import { WorkspaceSync } from '../../../src/sync/workspaceSync.ts';

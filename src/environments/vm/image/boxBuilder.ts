@@ -6,14 +6,9 @@ import * as l10n from '@vscode/l10n';
 import type Docker from 'dockerode';
 import { SwitchyardError } from '../../../base/errors.ts';
 import type { Progress } from '../../../base/progress.ts';
+import { buildLabel } from '../../buildLabel.ts';
 import type { Acceleration } from '../acceleration.ts';
-import {
-  buildFailure,
-  buildLabel,
-  runStep,
-  sweepBuildContainers,
-  withBuildContainer,
-} from './buildContainer.ts';
+import { buildFailure, runStep, sweepBuildContainers, withBuildContainer } from './buildContainer.ts';
 import { familyOf, parseOsRelease, type Distribution, type Family } from './family.ts';
 import { assembleScript, builderContext, guestFiles } from './guestFiles.ts';
 import { contentKey, type GuestKeys } from './keys.ts';

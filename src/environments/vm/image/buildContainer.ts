@@ -6,9 +6,7 @@ import { abortable, withDeadline } from '../../../base/abort.ts';
 import { SwitchyardError } from '../../../base/errors.ts';
 import { lastLines } from '../../../base/process.ts';
 import { isOwnerGone, ownerTag } from '../../../base/processLedger.ts';
-
-/** On every container made for building a box, so that one left by a crash can be told. */
-export const buildLabel = 'switchyard.box-build';
+import { buildLabel } from '../../buildLabel.ts';
 
 /** How long a container may take to be removed, in milliseconds. */
 const removeMs = 60_000;
