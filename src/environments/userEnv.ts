@@ -4,9 +4,6 @@ import type { Logger } from '../base/log.ts';
 import type { Connection } from '../connections/connection.ts';
 import { run } from '../connections/run.ts';
 
-/** How long a person's shell may take to start, in milliseconds. */
-const probeMs = 10_000;
-
 const flags: Readonly<Record<string, string | undefined>> = {
   none: undefined,
   loginShell: '-lc',
@@ -25,6 +22,7 @@ const ownVariables =
  * The environment that the user's shell sets up (what nvm, pyenv and the like add to PATH in a startup
  * file), for programs that no shell starts.
  * @param probe the config's `userEnvProbe`
+ * @param probeMs how long the person's shell may take to start, in milliseconds
  * @see https://containers.dev/implementors/json_reference/#general-properties
  */
 export async function probeUserEnv(
@@ -32,6 +30,7 @@ export async function probeUserEnv(
   probe: string,
   log: Logger,
   signal: AbortSignal,
+  probeMs = 10_000,
 ): Promise<Readonly<Record<string, string>>> {
   const flag = flags[probe];
   if (flag === undefined) return {};

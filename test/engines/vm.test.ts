@@ -151,7 +151,8 @@ describe('a project in its VM', () => {
     expect(await output(connection, ['printenv', 'SAMPLE_CONTAINER'])).toBe('from "containerEnv" $HOME');
     expect(await output(connection, ['printenv', 'SAMPLE_REMOTE'])).toBe('Hello from the same image!');
     // What the startup files of the user's shell set, for a program that no shell starts; remoteEnv wins.
-    expect(await output(connection, ['printenv', 'SAMPLE_PROFILE', 'SAMPLE_BASHRC'])).toBe('1\n1');
+    expect(await output(connection, ['printenv', 'SAMPLE_PROFILE'])).toBe('1');
+    expect(await output(connection, ['printenv', 'SAMPLE_BASHRC'])).toBe('1');
     expect(await output(connection, ['printenv', 'SAMPLE_PLACE'])).toBe(path.basename(project.folder));
     expect(await output(connection, ['sh', '-c', 'id -un; echo $HOME'], { user: 'root' })).toBe(
       'root\n/root',

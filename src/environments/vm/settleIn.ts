@@ -8,6 +8,9 @@ import { probeUserEnv } from '../userEnv.ts';
 import { hostName, prepareGuest, withUserEnv } from './guestSetup.ts';
 import type { MachineRecord } from './record.ts';
 
+/** How long the person's shell may take to start in software emulation on a busy computer, in milliseconds. */
+const probeMs = 60_000;
+
 /**
  * Makes a machine that runs for the first time the project's own: its name, its disk, its workspace folder
  * and the environment of its programs, with what the user's shell sets up (`userEnvProbe`).
@@ -23,7 +26,7 @@ export async function settleIn(
 ): Promise<MachineRecord['env']> {
   const merged: MergedConfiguration = record.merged;
   const probe = merged.userEnvProbe ?? 'loginInteractiveShell';
-  const userEnv = await probeUserEnv(connection, probe, log, signal);
+  const userEnv = await probeUserEnv(connection, probe, log, signal, probeMs);
   const env = withUserEnv(record.env, userEnv, merged.remoteEnv);
   const argv = prepareGuest({ ...record, env, hostName: hostName(projectName) });
   const prepared = await run(connection, { argv, user: 'root', cwd: '/', env: {} }, signal);
