@@ -32,6 +32,7 @@ import { WindowProjects, type FindPlace } from './model/windowProjects.ts';
 import { Operations } from './operations.ts';
 import { withCredentials, WindowCredentials } from './credentials/windowCredentials.ts';
 import { WindowEditors } from './browserEditor/windowEditors.ts';
+import { DebugConfigurations, debugType } from './debug/debugConfigurations.ts';
 import { tellPorts } from './ports/portNotices.ts';
 import { WindowPorts } from './ports/windowPorts.ts';
 import { watchArrivals } from './remote/arrivals.ts';
@@ -127,6 +128,12 @@ export function startUi(parts: {
   ui.add(watchArrivals(projects, { moves, operations, errors }));
   ui.add(registerTerminalProfiles(projects, terminals));
   ui.add(vscode.tasks.registerTaskProvider(taskType, tasks));
+  ui.add(
+    vscode.debug.registerDebugConfigurationProvider(
+      debugType,
+      new DebugConfigurations({ projects, ports, open, errors }),
+    ),
+  );
   ui.add(registerSyncVersions(projects));
   ui.add(trackContextKeys(projects));
   ui.add(tellCarryReports(projects, log));
