@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'mocha';
 import * as vscode from 'vscode';
 import { removeContainers, removeImages } from '../../e2e/cleanUp.ts';
+import { startDebuggee, stopAtBreakpoint } from '../debuggee.ts';
 import { OpenedWindows } from '../openedWindows.ts';
 
 /** Bound on making the sample's container, in milliseconds. */
@@ -82,6 +85,13 @@ describe('A window inside', () => {
     });
   }
 
+  it('has what it debugs inside stop at the breakpoints of this one', async () => {
+    const [workspace] = vscode.workspace.workspaceFolders ?? [];
+    assert.ok(workspace);
+    const file = startDebuggee(container.name, folder, '/workspaces/sample');
+    assert.deepEqual(await stopAtBreakpoint(workspace, file), { path: file.fsPath, line: 3 });
+  });
+
   for (const [openIn, expected] of [
     ['thisWindow', []],
     [
@@ -102,4 +112,20 @@ describe('A window inside', () => {
       assert.deepEqual(windows.take(), []);
     });
   }
+
+  it('is opened by what Open SSH Config shows and Remove SSH Entries takes away', async () => {
+    const own = join(homedir(), '.ssh', 'switchyard', 'config');
+    const persons = join(homedir(), '.ssh', 'config');
+    await open('ms-vscode-remote.remote-ssh', 'new');
+    await vscode.commands.executeCommand('switchyard.openSshConfig');
+    const shown = vscode.window.activeTextEditor?.document;
+    assert.equal(shown?.uri.fsPath, own);
+    assert.match(shown.getText(), /^Host switchyard-sample-container$/m);
+    assert.match(await readFile(persons, 'utf8'), /^Include switchyard\/config$/m);
+    await vscode.commands.executeCommand('workbench.action.closeActiveEditor');
+    // It says how many it took away, and waits for nobody.
+    await vscode.commands.executeCommand('switchyard.removeSshEntries');
+    assert.doesNotMatch(existsSync(persons) ? await readFile(persons, 'utf8') : '', /switchyard/);
+    await assert.rejects(readFile(own), { code: 'ENOENT' });
+  });
 });
