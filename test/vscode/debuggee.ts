@@ -25,7 +25,7 @@ export function startDebuggee(container: string, folder: string, inside: string)
   return vscode.Uri.file(file);
 }
 
-/** The file, as this window calls it, and the line (from 1) where the program stops; the session then ends. */
+/** The file's path, as this window knows it, and the line (from 1) where the program stops; the session then ends. */
 export async function stopAtBreakpoint(
   folder: vscode.WorkspaceFolder,
   file: vscode.Uri,
@@ -54,7 +54,10 @@ export async function stopAtBreakpoint(
       stackFrames: { line: number; source: { path: string } }[];
     };
     const [frame] = stackFrames;
-    return { path: frame?.source.path ?? '', line: frame?.line ?? 0 };
+    // In a window in the browser it is the file's address, not its path.
+    const shown = frame?.source.path ?? '';
+    const { path } = shown.includes('://') ? vscode.Uri.parse(shown) : vscode.Uri.file(shown);
+    return { path, line: frame?.line ?? 0 };
   } finally {
     tracker.dispose();
     vscode.debug.removeBreakpoints([breakpoint]);
