@@ -7,6 +7,7 @@ const suites: Readonly<Record<string, () => Promise<(options: BenchOptions) => P
   door: async () => (await import('./door.ts')).doorSuite,
   switch: async () => (await import('./switch.ts')).switchSuite,
   sync: async () => (await import('./sync.ts')).syncSuite,
+  'vm-boot': async () => (await import('./vmBoot.ts')).vmBootSuite,
 };
 
 const { values, positionals } = parseArgs({
