@@ -21,6 +21,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends libcap2-bin && 
 RUN useradd --create-home --shell /bin/bash dev
 RUN cp /bin/true /usr/local/bin/capped && setcap cap_net_raw+ep /usr/local/bin/capped \\
  && ln /usr/local/bin/capped /usr/local/bin/linked && echo of-dev > /opt/owned && chown dev:dev /opt/owned
+RUN mkdir -p /opt/sys/proc/dev && echo kept > /opt/sys/proc/dev/file
 RUN echo 'export SAMPLE_PROFILE=1' > /etc/profile.d/sample.sh \\
  && sed -i '1i export SAMPLE_BASHRC=1 SAMPLE_PLACE=of-the-shell' /home/dev/.bashrc
 ENV SAMPLE_GREETING="Hello from the same image" PATH=/opt/tools/bin:/usr/local/bin:/usr/bin:/bin
@@ -159,8 +160,9 @@ describe('a project in its VM', () => {
     );
   });
 
-  it('has capabilities, hard links and owners of the image’s files, and the whole disk', async () => {
+  it('has the image’s files with their capabilities, hard links and owners, and the whole disk', async () => {
     const connection = await vm.connect(never);
+    expect(await output(connection, ['cat', '/opt/sys/proc/dev/file'])).toBe('kept');
     expect(await output(connection, ['/sbin/getcap', '/usr/local/bin/capped'])).toContain('cap_net_raw');
     expect(await output(connection, ['stat', '-c', '%h', '/usr/local/bin/linked'])).toBe('2');
     expect(await output(connection, ['stat', '-c', '%U', '/opt/owned'])).toBe('dev');

@@ -99,6 +99,8 @@ export function guestFiles(keys: GuestKeys, acceleration: Acceleration['type']):
  * Runs in the builder container: the image's file system comes in as a tar stream, a Vagrant box's files
  * are left in /work/out. No mount, no loop device, no privilege.
  *
+ * Of the kernel's own folders nothing comes along; `--anchored`, for there is a /home/dev and a /usr/include/sys.
+ *
  * An ext4 file system made by `mke2fs -d` keeps owners, modes, hard links, devices and extended
  * attributes (file capabilities among them).
  */
@@ -108,7 +110,7 @@ root=/work/root
 mkdir -p "$root" /work/out
 echo 'Unpacking the image'
 tar -x -f - -C "$root" --numeric-owner --same-owner --same-permissions --xattrs --xattrs-include='*' \
-  --exclude='dev/*' --exclude='proc/*' --exclude='sys/*'
+  --anchored --exclude='dev/*' --exclude='proc/*' --exclude='sys/*'
 cd "$root"
 rm -f .dockerenv
 mkdir -p dev proc sys run tmp etc/systemd/system
