@@ -65,7 +65,12 @@ export class Session implements Disposable {
   constructor(parts: SessionParts) {
     this.#parts = parts;
     this.engine = new Engine(parts);
-    this.#settling = new Settling({ ...parts, timers: this.#timers, signal: this.#aborter.signal });
+    this.#settling = new Settling({
+      ...parts,
+      timers: this.#timers,
+      isHeld: () => this.#held,
+      signal: this.#aborter.signal,
+    });
   }
 
   get sides(): SessionParts['sides'] {
@@ -238,7 +243,7 @@ export class Session implements Disposable {
 
   /** Makes good for ever what both sides acknowledged. */
   async settle(signal: AbortSignal): Promise<void> {
-    if (!this.#held) await this.#settling.now(signal);
+    await this.#settling.now(signal);
   }
 
   dispose(): void {

@@ -14,6 +14,8 @@ export interface SettlingParts {
   readonly baseline: Baseline;
   readonly log: Logger;
   readonly timers: Timers;
+  /** True while the guest cannot answer. */
+  readonly isHeld: () => boolean;
   /** Fires when the session ends. */
   readonly signal: AbortSignal;
 }
@@ -29,9 +31,9 @@ export class Settling {
 
   /** Both disks are written through before the baseline on disk says what they hold. */
   async now(signal: AbortSignal): Promise<void> {
-    const { sides, baseline } = this.#parts;
+    const { sides, baseline, isHeld } = this.#parts;
     const pending = await baseline.pending();
-    if (pending.size === 0) return;
+    if (pending.size === 0 || isHeld()) return;
     await Promise.all([sides.host.settle(signal), sides.guest.settle(signal)]);
     await baseline.commit(pending);
   }

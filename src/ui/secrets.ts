@@ -1,5 +1,6 @@
 import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
+import { Turns } from '../base/turns.ts';
 import type { Project } from '../config/project.ts';
 import type { DeclaredSecret, GetSecrets } from '../environments/hooks/secrets.ts';
 
@@ -10,7 +11,7 @@ import type { DeclaredSecret, GetSecrets } from '../environments/hooks/secrets.t
 export class ProjectSecrets {
   readonly #storage: vscode.SecretStorage;
   /** One question at a time, also where both kinds are made at once. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(storage: vscode.SecretStorage) {
     this.#storage = storage;
@@ -18,10 +19,7 @@ export class ProjectSecrets {
 
   readonly get: GetSecrets = async (project, declared, signal) => {
     if (declared.length === 0) return {};
-    const asked = this.#turn.then(() => this.#ask(project, declared, signal));
-    // Whoever asked hears of it; the next one has a turn all the same.
-    this.#turn = asked.catch(() => undefined);
-    return asked;
+    return this.#turns.take(() => this.#ask(project, declared, signal));
   };
 
   /** All of one project; the next hook that needs one asks again. */

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { withDeadline } from '../../base/abort.ts';
 import type { Disposable } from '../../base/disposable.ts';
 import { quote } from '../../base/shell.ts';
+import { Turns } from '../../base/turns.ts';
 import type { Connection } from '../../connections/connection.ts';
 import { run } from '../../connections/run.ts';
 import { BadRecord, readRecord, sizeOf, type Entry } from '../entry.ts';
@@ -54,7 +55,8 @@ export class ShellSide implements Side, Disposable {
   readonly #inode: string;
   readonly #tools: string;
   readonly #ending = new AbortController();
-  #turn: Promise<unknown> = Promise.resolve();
+  /** One at a time: each is a process in the guest. */
+  readonly #turns = new Turns();
 
   private constructor(
     connection: Connection,
@@ -217,17 +219,12 @@ export class ShellSide implements Side, Disposable {
     return found;
   }
 
-  /** One at a time: each is a process in the guest. */
   async #ask(request: string, data: readonly Uint8Array[], signal: AbortSignal): Promise<Fields> {
-    const mine = (async () => {
-      await this.#turn.catch(() => undefined);
+    return this.#turns.take(() => {
       const both = AbortSignal.any([signal, this.#ending.signal]);
       const { folder, script, tools } = { folder: this.#folder, script: this.#script, tools: this.#tools };
       return ask(this.#connection, { folder, script, tools }, request, data, both);
-    })();
-    this.#turn = mine;
-    mine.catch(() => undefined);
-    return mine;
+    });
   }
 }
 
