@@ -14,8 +14,16 @@ export interface GuestKeys {
 export async function generateKeys(): Promise<GuestKeys> {
   // Lazily: ssh2 is heavy, and a box is built seldom.
   const { default: ssh2 } = await import('ssh2');
-  const user = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'switchyard' });
-  const host = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'switchyard-guest' });
+  // About one in a hundred of the pairs that ssh2 writes can be read by nobody.
+  const isRead = (text: string): boolean => !(ssh2.utils.parseKey(text) instanceof Error);
+  const pair = (comment: string): { readonly private: string; readonly public: string } => {
+    for (;;) {
+      const made = ssh2.utils.generateKeyPairSync('ed25519', { comment });
+      if (isRead(made.private) && isRead(made.public)) return made;
+    }
+  };
+  const user = pair('switchyard');
+  const host = pair('switchyard-guest');
   return {
     userPrivate: user.private,
     userPublic: user.public,
