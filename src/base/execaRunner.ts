@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { CommandFailed, type Command, type RunOptions, type Runner } from './process.ts';
 import type { Disposable } from './disposable.ts';
 import type { Logger } from './log.ts';
@@ -46,6 +47,8 @@ export class ExecaRunner implements Runner, Disposable {
         ? { stdin: command.tied ? ('pipe' as const) : ('ignore' as const) }
         : { input: command.input }),
       stripFinalNewline: false,
+      // What goes on for days would keep all it ever printed.
+      buffer: { stdout: !(command.input instanceof Readable) },
       maxBuffer: 256 * 1024 * 1024,
     });
     const { pid } = child;
@@ -76,7 +79,7 @@ export class ExecaRunner implements Runner, Disposable {
     }
     try {
       const result = await child;
-      return command.parse(result.stdout);
+      return command.parse(asText(result.stdout));
     } catch (error) {
       if (ended === 'abort') throw options.signal?.reason;
       if (!(error instanceof ExecaError)) throw error;

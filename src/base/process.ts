@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+
 /**
  * A call of a program as data: pure functions build it, one runner runs it, and unit tests check both
  * ends against recorded output.
@@ -8,8 +10,11 @@ export interface Command<T> {
   /** Added to the runner's own environment; undefined takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
-  /** Written to standard input, which is then closed. Without it standard input is empty. */
-  readonly input?: string | Uint8Array;
+  /**
+   * Written to standard input, which is then closed. Without it standard input is empty. With a stream it is a
+   * conversation: what the program prints is told line by line, and not kept.
+   */
+  readonly input?: string | Uint8Array | Readable;
   /** Bound on the whole call in milliseconds. */
   readonly timeoutMs: number;
   /**

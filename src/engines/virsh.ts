@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import * as l10n from '@vscode/l10n';
 import { SwitchyardError } from '../base/errors.ts';
 import { CommandFailed, lastLines, type Command } from '../base/process.ts';
@@ -41,11 +42,16 @@ export interface DomainEvent {
 
 const short = 20_000;
 const KiB = 1024;
+/** Longest bound that a timer takes, in milliseconds. */
+const endless = 2 ** 31 - 1;
+
+/** What stands before each command of virsh. */
+export const virshOptions: readonly string[] = ['--quiet', '--connect', systemUri];
 
 function virsh<T>(args: readonly string[], timeoutMs: number, parse: (stdout: string) => T): Command<T> {
   return {
     program: 'virsh',
-    args: ['--quiet', '--connect', systemUri, ...args],
+    args: [...virshOptions, ...args],
     // What is parsed must not depend on the person's language.
     env: { LC_ALL: 'C' },
     timeoutMs,
@@ -111,6 +117,18 @@ export const virshCommands = {
     virsh(['vol-list', '--pool', pool], short, (stdout) =>
       stdout.split('\n').flatMap((line) => /^\s*(.+?)\s{2,}\//.exec(line)?.[1] ?? []),
     ),
+  /** Absolute path of a volume on the computer of libvirt. */
+  volumePath: (pool: string, volume: string): Command<string> =>
+    virsh(['vol-path', '--pool', pool, '--vol', volume], short, (stdout) => stdout.trim()),
+  volumeCreate: (pool: string, volume: string, bytes: number): Command<void> =>
+    virsh(
+      ['vol-create-as', '--pool', pool, '--name', volume, '--capacity', `${bytes}B`, '--format', 'raw'],
+      60_000,
+      nothing,
+    ),
+  /** @param file on this computer */
+  volumeUpload: (pool: string, volume: string, file: string): Command<void> =>
+    virsh(['vol-upload', '--pool', pool, '--vol', volume, '--file', file], 60_000, nothing),
   volumeDelete: (pool: string, volume: string): Command<void> =>
     virsh(['vol-delete', '--pool', pool, '--vol', volume], 60_000, nothing),
   /** Bytes that a volume takes on the host. */
@@ -128,8 +146,15 @@ export const virshCommands = {
     virsh(['net-autostart', '--network', network], short, nothing),
   /** Never ends by itself; its lines are events (`parseEvent`). */
   events: (): Command<void> => ({
-    ...virsh(['event', '--all', '--loop', '--timestamp'], 2 ** 31 - 1, nothing),
+    ...virsh(['event', '--all', '--loop', '--timestamp'], endless, nothing),
     tied: true,
+  }),
+  /** Answers what is written to it, line by line, until its input ends. */
+  conversation: (input: Readable): Command<void> => ({
+    ...virsh([], endless, nothing),
+    // It reads lines as for a person: not with that person's keys, and not into that person's history.
+    env: { LC_ALL: 'C', TERM: 'dumb', INPUTRC: '/dev/null', XDG_CACHE_HOME: '/dev/null' },
+    input,
   }),
 };
 

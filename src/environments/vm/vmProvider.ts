@@ -6,7 +6,7 @@ import type { Disposable } from '../../base/disposable.ts';
 import { isCancellation, SwitchyardError } from '../../base/errors.ts';
 import { Emitter } from '../../base/event.ts';
 import type { Logger } from '../../base/log.ts';
-import type { Command, Runner } from '../../base/process.ts';
+import type { Command } from '../../base/process.ts';
 import type { Project } from '../../config/project.ts';
 import { spokenLines, vagrantCommands, vagrantError } from '../../engines/vagrant.ts';
 import {
@@ -15,6 +15,7 @@ import {
   vagrantHome,
   type IndexedMachine,
 } from '../../engines/vagrantIndex.ts';
+import { VirshChannel } from '../../engines/virshChannel.ts';
 import { isNoDomain, parseEvent, virshCommands, virshError } from '../../engines/virsh.ts';
 import { capabilitiesOf } from '../capabilities.ts';
 import type {
@@ -50,7 +51,7 @@ export class VmProvider implements EnvironmentProvider {
   readonly kind = 'vm';
   readonly #services: VmServices;
   readonly #storage: string;
-  readonly #runner: Runner;
+  readonly #runner: VirshChannel;
   readonly #log: Logger;
   /** Of the projects that are open. */
   readonly #environments = new Set<VmEnvironment>();
@@ -60,12 +61,15 @@ export class VmProvider implements EnvironmentProvider {
 
   constructor(options: VmProviderOptions) {
     this.#storage = options.storage;
-    this.#runner = options.runner;
+    const runner = new VirshChannel(options.runner, options.log);
+    this.#runner = runner;
     this.#log = options.log;
     this.#services = {
       ...options,
+      runner,
       boxes: new BoxStore({
         ...options,
+        runner,
         folder: path.join(options.storage, 'boxes'),
         vagrantHome: vagrantHome(),
       }),
@@ -152,6 +156,7 @@ export class VmProvider implements EnvironmentProvider {
 
   dispose(): void {
     this.#watch.dispose();
+    this.#runner.dispose();
     this.#changed.dispose();
   }
 
