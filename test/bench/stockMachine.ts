@@ -110,5 +110,6 @@ function asStock(xml: string, name: string, disk: string): string {
     .replace(/\s*<mac address=[^>]*>/, '')
     .replace(/(<disk [^]*?<source file=')[^']*/, `$1${disk}`)
     .replace(/\s*<backingStore[^]*<\/backingStore>/, '')
+    .replaceAll(/\s*<(kernel|initrd|cmdline)>[^<]*<\/\1>/g, '')
     .replaceAll(/<(serial|console) [^]*?<\/\1>\s*/g, '');
 }

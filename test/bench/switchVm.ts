@@ -86,7 +86,7 @@ export async function vmRows(bench: BenchOptions): Promise<readonly Row[]> {
 function asAPersonHasIt(vagrantfile: string, prefix: string): string {
   return vagrantfile
     .split('\n')
-    .filter((line) => !/management_network|libvirt\.serial/.test(line))
+    .filter((line) => !/management_network|libvirt\.(serial|kernel|initrd|cmd_line)/.test(line))
     .map((line) => line.replace(/(default_prefix = ).*/, `$1'${prefix}'`))
     .join('\n');
 }

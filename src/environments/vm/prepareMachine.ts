@@ -91,8 +91,9 @@ export async function prepareMachine(
     make: async (inner) => {
       const { cpus, memoryBytes, diskBytes } = settings.vm;
       const login = { user: 'root', privateKeyFile: box.privateKeyFile };
+      const directBoot = await parts.boxes.directBoot(box, inner.signal);
       await parts.generated.create(
-        { box: box.name, login, cpus, memoryBytes, diskBytes, acceleration: acceleration.type },
+        { box: box.name, login, cpus, memoryBytes, diskBytes, acceleration: acceleration.type, directBoot },
         inner.progress,
         inner.signal,
       );

@@ -1,4 +1,5 @@
 import type { Acceleration } from './acceleration.ts';
+import type { DirectBoot } from './image/directBoot.ts';
 import type { MachineNetwork } from './network.ts';
 
 /** What a generated Vagrantfile says. */
@@ -15,6 +16,8 @@ export interface VagrantfileInput {
   readonly diskBytes: number;
   readonly acceleration: Acceleration['type'];
   readonly network: MachineNetwork;
+  /** Kernel and initial RAM disk for a start without firmware and boot loader. */
+  readonly directBoot?: DirectBoot | undefined;
   /** Where libvirt writes what the machine prints on its serial console. */
   readonly consoleFile: string;
   /** How long Vagrant waits for SSH at the first boot. */
@@ -62,7 +65,7 @@ ${
 ${accelerated ? '' : "    libvirt.cpu_model = 'qemu64'\n"}    libvirt.cpus = ${input.cpus}
     libvirt.memory = ${Math.ceil(input.memoryBytes / MiB)}
     libvirt.machine_virtual_size = ${Math.ceil(input.diskBytes / GiB)}
-    libvirt.suspend_mode = 'managedsave'
+${input.directBoot ? bootLines(input.directBoot) : ''}    libvirt.suspend_mode = 'managedsave'
     libvirt.management_network_name = ${rubyString(input.network.name)}
     libvirt.management_network_address = ${rubyString(input.network.subnet)}
     libvirt.management_network_keep = true
@@ -72,5 +75,12 @@ ${accelerated ? '' : "    libvirt.cpu_model = 'qemu64'\n"}    libvirt.cpus = ${i
     libvirt.serial type: 'file', source: { path: ${rubyString(input.consoleFile)} }
   end
 end
+`;
+}
+
+function bootLines({ kernel, initrd, commandLine }: DirectBoot): string {
+  return `    libvirt.kernel = ${rubyString(kernel)}
+    libvirt.initrd = ${rubyString(initrd)}
+    libvirt.cmd_line = ${rubyString(commandLine)}
 `;
 }

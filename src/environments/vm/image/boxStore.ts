@@ -22,6 +22,7 @@ import type { DockerEngine } from '../../../engines/docker.ts';
 import { spokenLines, vagrantCommands, vagrantError } from '../../../engines/vagrant.ts';
 import { virshCommands, virshError } from '../../../engines/virsh.ts';
 import { BoxBuilder, recipeKey, type BuildOptions } from './boxBuilder.ts';
+import { uploadBootFiles, type DirectBoot } from './directBoot.ts';
 import { contentKey, generateKeys } from './keys.ts';
 
 /** A box that Switchyard built, ready for Vagrant. */
@@ -136,6 +137,13 @@ export class BoxStore {
     }
   }
 
+  /** What QEMU itself can boot of a box; undefined where the machine has to boot from its disk. */
+  async directBoot({ key, name }: Box, signal: AbortSignal): Promise<DirectBoot | undefined> {
+    const complete = path.join(this.#folder, key, 'boot-files');
+    const files = { from: this.#imageFolder(name), volumePrefix: volumePrefix(name), complete };
+    return uploadBootFiles(this.#runner, files, this.#log, signal);
+  }
+
   /**
    * A project no longer uses any box but `keep`. Those that nobody uses any more are removed, also where
    * an attempt that was cancelled left them.
@@ -218,8 +226,8 @@ export class BoxStore {
     try {
       for (const pool of await this.#runner.run(virshCommands.pools(), { signal })) {
         for (const volume of await this.#runner.run(virshCommands.volumes(pool), { signal })) {
-          // How vagrant-libvirt names the copy of a box in a storage pool.
-          if (!volume.startsWith(`${name.replaceAll('/', '-VAGRANTSLASH-')}_vagrant_box_image_`)) continue;
+          if (!['vagrant_box_image_', 'boot_'].some((what) => volume.startsWith(volumePrefix(name) + what)))
+            continue;
           await this.#runner.run(virshCommands.volumeDelete(pool, volume), { signal });
         }
       }
@@ -269,6 +277,11 @@ export class BoxStore {
   #imageFolder(name: string): string {
     return path.join(this.#vagrantHome, 'boxes', name.replaceAll('/', '-VAGRANTSLASH-'), '0', 'libvirt');
   }
+}
+
+/** How vagrant-libvirt begins the name of a box's copy in a storage pool. */
+function volumePrefix(name: string): string {
+  return `${name.replaceAll('/', '-VAGRANTSLASH-')}_`;
 }
 
 function boxName(key: string): string {

@@ -121,6 +121,7 @@ if [ -L lib ]; then modules=usr/lib/modules; else modules=lib/modules; fi
 mkdir -p "$modules" usr/lib/switchyard
 cp -a /switchyard/modules/. "$modules/"
 cp /switchyard/busybox usr/lib/switchyard/busybox
+cp /switchyard/vmlinuz /switchyard/initrd.img /in/cmdline /work/out/
 cp -a --no-preserve=ownership /in/root/. .
 ln -sfn /usr/lib/systemd/system/multi-user.target etc/systemd/system/default.target
 [ -e usr/lib/systemd/system/multi-user.target ] ||

@@ -1,0 +1,70 @@
+import { access, readFile, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Logger } from '../../../base/log.ts';
+import type { Command, Runner } from '../../../base/process.ts';
+import { virshCommands } from '../../../engines/virsh.ts';
+
+/** What QEMU itself can boot; paths on the computer of libvirt. */
+export interface DirectBoot {
+  readonly kernel: string;
+  readonly initrd: string;
+  readonly commandLine: string;
+}
+
+/** Kernel and initial RAM disk, as they lie beside a box's disk. */
+const bootFiles = ['vmlinuz', 'initrd.img'];
+
+/** Where vagrant-libvirt keeps the disks, unless it is told otherwise. */
+const defaultPool = 'default';
+
+/**
+ * Brings kernel and initial RAM disk of a box to libvirt, as volumes, because its QEMU may not read a person's home.
+ * A machine that starts with them needs no firmware and no boot loader, which take seconds in software emulation;
+ * its disk can boot by itself as well.
+ * @param files `complete` is a file that says that both volumes are whole
+ * @returns undefined where there is no storage pool yet (the first machine of this computer makes one), or libvirt
+ * does not take them
+ */
+export async function uploadBootFiles(
+  runner: Runner,
+  files: { readonly from: string; readonly volumePrefix: string; readonly complete: string },
+  log: Logger,
+  signal: AbortSignal,
+): Promise<DirectBoot | undefined> {
+  const volumes = bootFiles.map((file) => `${files.volumePrefix}boot_${file}`);
+  const ask = <T>(command: Command<T>): Promise<T> => runner.run(command, { signal });
+  try {
+    const pool = (await ask(virshCommands.pools())).find((one) => one === defaultPool);
+    if (pool === undefined) return undefined;
+    const known = await ask(virshCommands.volumes(pool));
+    if (!(await exists(files.complete)) || !volumes.every((volume) => known.includes(volume))) {
+      for (const [index, volume] of volumes.entries()) {
+        const file = path.join(files.from, bootFiles[index] ?? '');
+        // Nobody knows whether it is whole.
+        if (known.includes(volume)) await ask(virshCommands.volumeDelete(pool, volume));
+        await ask(virshCommands.volumeCreate(pool, volume, (await stat(file)).size));
+        await ask(virshCommands.volumeUpload(pool, volume, file));
+      }
+      await writeFile(files.complete, '');
+    }
+    const [kernel = '', initrd = ''] = await Promise.all(
+      volumes.map((volume) => ask(virshCommands.volumePath(pool, volume))),
+    );
+    const commandLine = await readFile(path.join(files.from, 'cmdline'), 'utf8');
+    return { kernel, initrd, commandLine: commandLine.trim() };
+  } catch (error) {
+    signal.throwIfAborted();
+    log.warn(`The machine boots from its disk: ${String(error)}`);
+    return undefined;
+  }
+}
+
+async function exists(file: string): Promise<boolean> {
+  try {
+    await access(file);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return false;
+  }
+}
