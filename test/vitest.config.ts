@@ -69,6 +69,17 @@ export default defineConfig({
       {
         root,
         test: {
+          // Makes a machine twice, which takes minutes where it is emulated: not for every run.
+          name: 'snapshot',
+          include: ['test/snapshot/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+        },
+      },
+      {
+        root,
+        test: {
           name: 'e2e',
           include: ['test/e2e/*.test.ts'],
           fileParallelism: false,

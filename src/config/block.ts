@@ -10,6 +10,7 @@ export type Shape =
   | { readonly type: 'choice'; readonly values: readonly string[]; readonly meanings: readonly string[] }
   | { readonly type: 'text' }
   | { readonly type: 'count' }
+  | { readonly type: 'flag' }
   | { readonly type: 'size' }
   | { readonly type: 'texts' }
   | { readonly type: 'either'; readonly shapes: readonly Shape[] };
@@ -19,7 +20,7 @@ export interface Key {
   /** For the person who writes the file; English, as the whole of devcontainer.json is. */
   readonly description: string;
   /** What holds without the key, where it is a fixed value. */
-  readonly default?: string | number | readonly string[];
+  readonly default?: string | number | boolean | readonly string[];
   readonly required?: boolean;
 }
 
@@ -158,6 +159,12 @@ export const block: Shape & { type: 'object' } = {
             default: 'suspend',
             description: 'What happens to the virtual machine when you switch to another environment.',
           },
+          readySnapshot: {
+            shape: { type: 'flag' },
+            default: false,
+            description:
+              'Keep its memory and disk as they are once it was made and its create commands ran: after a destroy it is back in seconds. Costs disk.',
+          },
         },
       },
     },
@@ -232,6 +239,8 @@ function schemaOf(shape: Shape): JsonSchema {
       return { type: 'string', minLength: 1 };
     case 'count':
       return { type: 'integer', minimum: 1 };
+    case 'flag':
+      return { type: 'boolean' };
     case 'size':
       return {
         type: 'string',

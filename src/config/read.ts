@@ -105,6 +105,7 @@ interface Block {
     readonly acceleration?: SwitchyardSettings['vm']['acceleration'];
     readonly workspace?: WorkspaceMode;
     readonly onLeave?: SwitchyardSettings['vm']['onLeave'];
+    readonly readySnapshot?: boolean;
   };
   readonly sync?: Partial<SwitchyardSettings['sync']>;
 }
@@ -133,6 +134,7 @@ function withDefaults(ours: Block, host: HostRequirements, folder: string): Swit
       acceleration: vm.acceleration ?? 'auto',
       workspace: vm.workspace ?? 'ssh',
       onLeave: vm.onLeave ?? 'suspend',
+      readySnapshot: vm.readySnapshot ?? false,
     },
     sync: { ignore: ours.sync?.ignore ?? [], protect: ours.sync?.protect ?? [] },
   };

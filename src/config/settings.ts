@@ -38,4 +38,6 @@ export interface VmSettings {
   readonly acceleration: 'auto' | 'kvm' | 'tcg';
   readonly workspace: WorkspaceMode;
   readonly onLeave: 'suspend' | 'stop' | 'keep';
+  /** Whether memory and disk are kept as they are after the hooks of a creation, for after a destroy. */
+  readonly readySnapshot: boolean;
 }

@@ -28,6 +28,10 @@ export function validate(node: Node, shape: Shape, path: string): readonly Probl
         ? []
         : [wrong(node, mustBe(path, node, l10n.t('a whole number of at least 1')))];
     }
+    case 'flag':
+      return typeof valueOf(node) === 'boolean'
+        ? []
+        : [wrong(node, mustBe(path, node, l10n.t('true or false')))];
     case 'size': {
       const value = valueOf(node);
       return typeof value === 'string' && parseSize(value) !== undefined

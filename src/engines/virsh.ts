@@ -88,12 +88,36 @@ export const virshCommands = {
   addresses: (domain: string): Command<readonly string[]> =>
     virsh(['domifaddr', '--domain', domain, '--source', 'lease'], short, parseAddresses),
   xml: (domain: string): Command<string> => virsh(['dumpxml', '--domain', domain], short, (stdout) => stdout),
+  /** As it is defined, whatever it runs with now; what libvirt otherwise keeps to itself is in it. */
+  definition: (domain: string): Command<string> =>
+    virsh(['dumpxml', '--inactive', '--security-info', '--domain', domain], short, (stdout) => stdout),
+  /** @param file with the domain's XML */
+  define: (file: string): Command<void> => virsh(['define', '--file', file], short, nothing),
   start: (domain: string): Command<void> => virsh(['start', '--domain', domain], 120_000, nothing),
   resume: (domain: string): Command<void> => virsh(['resume', '--domain', domain], short, nothing),
   /** Stands still, and keeps its memory. */
   pause: (domain: string): Command<void> => virsh(['suspend', '--domain', domain], short, nothing),
   managedSave: (domain: string): Command<void> =>
     virsh(['managedsave', '--domain', domain], 10 * 60_000, nothing),
+  /**
+   * Writes the memory of a running domain into a file that is not there yet, and from that very moment lets its
+   * disk `vda` be another one, which stands on the disk as it was. It stands still meanwhile: under emulation what was
+   * written live came back damaged.
+   * @param disk absolute path of a volume that stands on the present disk
+   */
+  keepMemory: (domain: string, memory: string, disk: string): Command<void> =>
+    virsh(
+      [
+        ...['snapshot-create-as', '--domain', domain, '--no-metadata', '--atomic', '--reuse-external'],
+        ...['--memspec', `file=${commas(memory)},snapshot=external`],
+        ...['--diskspec', `vda,snapshot=external,driver=qcow2,file=${commas(disk)}`],
+      ],
+      10 * 60_000,
+      nothing,
+    ),
+  /** Starts a domain with the memory that `keepMemory` wrote. @param xml file with what it runs with */
+  restore: (memory: string, xml: string): Command<void> =>
+    virsh(['restore', '--file', memory, '--xml', xml], 120_000, nothing),
   managedSaveRemove: (domain: string): Command<void> =>
     virsh(['managedsave-remove', '--domain', domain], 60_000, nothing),
   /** Asks the guest to power off; returns at once. */
@@ -120,6 +144,26 @@ export const virshCommands = {
   /** Absolute path of a volume on the computer of libvirt. */
   volumePath: (pool: string, volume: string): Command<string> =>
     virsh(['vol-path', '--pool', pool, '--vol', volume], short, (stdout) => stdout.trim()),
+  /** Makes a disk that holds what changes against another one of the same pool. */
+  volumeOver: (pool: string, volume: string, base: string, bytes: number): Command<void> =>
+    virsh(
+      [
+        ...[
+          'vol-create-as',
+          '--pool',
+          pool,
+          '--name',
+          volume,
+          '--capacity',
+          `${bytes}B`,
+          '--format',
+          'qcow2',
+        ],
+        ...['--backing-vol', base, '--backing-vol-format', 'qcow2'],
+      ],
+      60_000,
+      nothing,
+    ),
   volumeCreate: (pool: string, volume: string, bytes: number): Command<void> =>
     virsh(
       ['vol-create-as', '--pool', pool, '--name', volume, '--capacity', `${bytes}B`, '--format', 'raw'],
@@ -135,6 +179,11 @@ export const virshCommands = {
   volumeBytes: (pool: string, volume: string): Command<number | undefined> =>
     virsh(['vol-info', '--bytes', '--pool', pool, '--vol', volume], short, (stdout) =>
       numberOf(/^Allocation:\s+(\d+)/m.exec(stdout)?.[1]),
+    ),
+  /** Bytes that a volume seems to have from within. */
+  volumeCapacity: (pool: string, volume: string): Command<number | undefined> =>
+    virsh(['vol-info', '--bytes', '--pool', pool, '--vol', volume], short, (stdout) =>
+      numberOf(/^Capacity:\s+(\d+)/m.exec(stdout)?.[1]),
     ),
   networkXml: (network: string): Command<string> =>
     virsh(['net-dumpxml', '--network', network], short, (stdout) => stdout),
@@ -302,6 +351,11 @@ export function virshError(error: unknown, what: string): unknown {
     next: l10n.t('The log has the whole output.'),
     remedies: [{ do: 'retry' }, { do: 'showLog' }],
   });
+}
+
+/** A value inside a list that virsh takes apart at commas. */
+function commas(value: string): string {
+  return value.replaceAll(',', ',,');
 }
 
 function numberOf(text: string | undefined): number | undefined {

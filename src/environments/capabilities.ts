@@ -6,14 +6,16 @@ import type { Capability, EnvironmentState } from './environment.ts';
  */
 export function capabilitiesOf(
   state: EnvironmentState,
-  kind: { readonly canSuspend: boolean },
+  kind: { readonly canSuspend: boolean; readonly hasSnapshot?: boolean },
 ): ReadonlySet<Capability> {
   switch (state) {
     // To open asks the engine again, and says what is wrong and what to do about it.
     case 'unknown':
     case 'unavailable':
-    case 'absent':
       return new Set(['canOpen']);
+    case 'absent':
+      // What is left of it can go.
+      return new Set(kind.hasSnapshot ? ['canOpen', 'canDestroy'] : ['canOpen']);
     case 'creating':
     case 'starting':
     case 'stopping':

@@ -48,6 +48,14 @@ export interface EnvironmentStatus {
   readonly restartApplies?: boolean | undefined;
   /** What runs on in it while it is in use already: "Running postCreateCommand". */
   readonly activity?: string | undefined;
+  /** From which it would be back in seconds after a destroy; also there where it does not exist any more. */
+  readonly snapshot?: KeptSnapshot | undefined;
+}
+
+/** Memory and disk of an environment at one moment, kept on the disk. */
+export interface KeptSnapshot {
+  readonly bytes: number;
+  readonly takenAt: Date;
 }
 
 /** How well an environment is kept apart from the host; every part is read from the engine, not assumed. */
@@ -190,8 +198,11 @@ export interface Environment extends Disposable {
   suspend(options: OperationOptions): Promise<void>;
   /** Makes it anew from the config as it is now, then opens it. */
   rebuild(options: OperationOptions): Promise<OpenResult>;
-  /** Removes it and what only it uses. The workspace on the host stays. */
-  destroy(options: OperationOptions): Promise<void>;
+  /**
+   * Removes it and what only it uses. The workspace on the host stays.
+   * @param keepSnapshot leaves the snapshot that its status names, and what that needs
+   */
+  destroy(options: OperationOptions, keepSnapshot?: boolean): Promise<void>;
   /** What the config says should happen after another environment became active. */
   leave(options: OperationOptions): Promise<void>;
 

@@ -25,7 +25,7 @@ export interface LifecycleParts {
 
 /** What there is to say of an environment beyond its state. */
 export type Findings = Partial<
-  Pick<EnvironmentStatus, 'startedAt' | 'problem' | 'drifted' | 'restartApplies'>
+  Pick<EnvironmentStatus, 'startedAt' | 'problem' | 'drifted' | 'restartApplies' | 'snapshot'>
 >;
 
 /**
@@ -152,11 +152,11 @@ export class Lifecycle implements Disposable {
 
 function statusOf(
   state: EnvironmentState,
-  { startedAt, problem, drifted = false, restartApplies = false }: Findings = {},
+  { startedAt, problem, drifted = false, restartApplies = false, snapshot }: Findings = {},
   activity?: string,
 ): EnvironmentStatus {
-  const capabilities = capabilitiesOf(state, { canSuspend: true });
-  return { state, capabilities, startedAt, problem, drifted, restartApplies, activity };
+  const capabilities = capabilitiesOf(state, { canSuspend: true, hasSnapshot: snapshot !== undefined });
+  return { state, capabilities, startedAt, problem, drifted, restartApplies, activity, snapshot };
 }
 
 /** True where a person would see no difference. */
@@ -167,6 +167,7 @@ function isSameStatus(one: EnvironmentStatus, other: EnvironmentStatus): boolean
     one.problem?.message === other.problem?.message &&
     one.drifted === other.drifted &&
     one.restartApplies === other.restartApplies &&
-    one.activity === other.activity
+    one.activity === other.activity &&
+    one.snapshot?.takenAt.getTime() === other.snapshot?.takenAt.getTime()
   );
 }

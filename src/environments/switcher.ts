@@ -119,12 +119,16 @@ export class Switcher implements Disposable {
 
   /**
    * Removes it; the host becomes active where it was the active one.
-   * @param abandon leaves behind what changed inside since the last sync, instead of bringing it back first
+   * @param how `abandon` leaves behind what changed inside since the last sync, instead of bringing it back first
    */
-  async destroy(kind: GuestKind, options: OperationOptions, abandon = false): Promise<void> {
+  async destroy(
+    kind: GuestKind,
+    options: OperationOptions,
+    { abandon = false, keepSnapshot = false } = {},
+  ): Promise<void> {
     const environment = this.environment(kind);
     if (!abandon) await this.#bringBack(environment, options);
-    await environment.destroy(options);
+    await environment.destroy(options, keepSnapshot);
     if (this.active === kind) await this.setActive('host');
   }
 

@@ -4,8 +4,8 @@ import { Emitter } from '../base/event.ts';
 import type { GuestKind } from '../base/kinds.ts';
 import type { Logger } from '../base/log.ts';
 
-/** What kind of start it was: made new, started from a halt, or resumed with its memory. */
-export type StartHow = 'create' | 'start' | 'resume';
+/** What kind of start it was: made new, back from a snapshot, started from a halt, or resumed with its memory. */
+export type StartHow = 'create' | 'restore' | 'start' | 'resume';
 
 /** One measured start: from the command to the environment being ready for a terminal. */
 export interface StartRecord {

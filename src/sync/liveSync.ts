@@ -111,6 +111,16 @@ export interface LiveSync extends WorkspaceCarrier {
   hold(signal: AbortSignal): Promise<void>;
   /** The guest answers again after `hold`. */
   letGo(): void;
+  /**
+   * Copies what both sides agreed on into a new folder, while `hold` keeps it so.
+   * @returns false where no session of this window is held: nothing is copied then
+   */
+  keepBaseline(folder: string): Promise<boolean>;
+  /**
+   * The guest is taken back to what it was when `keepBaseline` copied this: the next session goes by that. Without
+   * a folder it begins anew. Only while nothing is attached.
+   */
+  takeBaseline(folder: string | undefined): Promise<void>;
   /** Resolves when everything changed so far is on both sides; false where something is held or paused. */
   flush(signal: AbortSignal): Promise<boolean>;
   /** Looks at both sides whole. For a window that gets the focus, and after an editor let go of a file. */

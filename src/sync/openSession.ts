@@ -30,6 +30,11 @@ export interface WorkspaceSyncOptions {
   readonly canWriteHostFile?: (file: string) => boolean;
 }
 
+/** Where it is kept what both sides agreed on. */
+export function baselineFolder(stateFolder: string): string {
+  return path.join(stateFolder, 'baseline');
+}
+
 /** Opens both sides and the baseline between them. @throws what they throw; then nothing stays open */
 export async function openSession(
   options: WorkspaceSyncOptions,
@@ -49,7 +54,7 @@ export async function openSession(
   try {
     const identity = [request.guestId, request.guestFolder, guest.identity.root, host.identity.root];
     const baseline = await Baseline.load(
-      path.join(stateFolder, 'baseline'),
+      baselineFolder(stateFolder),
       createHash('sha256').update(identity.join('\0')).digest('hex'),
       `${host.identity.boot} ${guest.identity.boot}`,
       log,

@@ -1,4 +1,5 @@
 import * as l10n from '@vscode/l10n';
+import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { withDeadline } from '../base/abort.ts';
 import { Emitter } from '../base/event.ts';
@@ -10,7 +11,7 @@ import type { StepReport } from './engine.ts';
 import { carryReport, healthOf, tellEveryMs, throttled, type UnderWay } from './health.ts';
 import type { HaltAnswer, LiveSync, SyncHealth, TwoVersions } from './liveSync.ts';
 import type { FileLock } from '../base/fileLock.ts';
-import { openSession, type WorkspaceSyncOptions } from './openSession.ts';
+import { baselineFolder, openSession, type WorkspaceSyncOptions } from './openSession.ts';
 import { Answering, askMs, takeTurn, whenFree } from './otherWindow.ts';
 import { fromText, toText } from './path.ts';
 import { Rate } from './rate.ts';
@@ -136,6 +137,27 @@ export class WorkspaceSync implements LiveSync {
     if (!session?.isHeld) return;
     session.letGo();
     session.rescan();
+  }
+
+  async keepBaseline(folder: string): Promise<boolean> {
+    const session = this.#attached?.session;
+    if (!session?.isHeld) return false;
+    await fs.cp(this.#baselineFolder, folder, { recursive: true });
+    return session.isHeld;
+  }
+
+  async takeBaseline(folder: string | undefined): Promise<void> {
+    // A crash in between leaves none, which costs a comparison; the one of another moment would cost data.
+    await fs.rm(this.#baselineFolder, { recursive: true, force: true });
+    if (folder === undefined) return;
+    const next = `${this.#baselineFolder}.next`;
+    await fs.rm(next, { recursive: true, force: true });
+    await fs.cp(folder, next, { recursive: true });
+    await fs.rename(next, this.#baselineFolder);
+  }
+
+  get #baselineFolder(): string {
+    return baselineFolder(this.#options.stateFolder);
   }
 
   async flush(signal: AbortSignal): Promise<boolean> {

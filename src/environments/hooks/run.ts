@@ -36,10 +36,15 @@ export interface HookRun {
   readonly env?: Readonly<Record<string, string>>;
   /** Values that hooks get besides, and that nothing may show. Asked for once hooks are due. */
   readonly secrets?: (signal: AbortSignal) => Promise<Readonly<Record<string, string>>>;
+  /** Called when all that a creation runs went well, before the first hook of a start. It never fails. */
+  readonly whenCreated?: ((progress: Progress, signal: AbortSignal) => Promise<void>) | undefined;
 }
 
 /** With the secrets in its environment. */
 type Secretive = HookRun & { readonly hidden: readonly string[] };
+
+/** The first hook that is none of a creation. */
+const firstOfStart: HookName = 'postStartCommand';
 
 /**
  * Runs the hooks that are due, in the spec's order. The first that fails stops those after it; they all
@@ -61,6 +66,8 @@ export async function runDueHooks(
   const kept: Secretive = { ...run, env: { ...run.env, ...secrets }, hidden: Object.values(secrets) };
   const quiet = withoutSecrets(progress, kept.hidden);
   for (const hook of names) {
+    if (hook === firstOfStart) await run.whenCreated?.(progress, signal);
+    signal.throwIfAborted();
     const occasion = run.occasions[occasionOf(hook)];
     if (before.get(hook)?.occasion === occasion) continue;
     const problem = await runHook(kept, hook, quiet, signal);
@@ -77,12 +84,12 @@ export async function runDueHooks(
   return failedBefore(run, before);
 }
 
-/** The hooks that have something to run and were not run on their occasion. */
+/** The hooks that have something to run, or to wait for them, and were not run on their occasion. */
 export async function dueHooks(run: HookRun): Promise<readonly HookName[]> {
   const markers = await run.markers.read();
   return hookNames.filter(
     (hook) =>
-      (run.plan.get(hook)?.length ?? 0) > 0 &&
+      ((run.plan.get(hook)?.length ?? 0) > 0 || (hook === firstOfStart && run.whenCreated !== undefined)) &&
       markers.get(hook)?.occasion !== run.occasions[occasionOf(hook)],
   );
 }

@@ -33,6 +33,16 @@ export interface MachineTimeouts {
 
 export const defaultTimeouts: MachineTimeouts = { bootMs: 300_000, shutdownMs: 60_000, lockMs: 60_000 };
 
+/** The volume that Vagrant makes as a domain's disk. */
+export function diskOf(domain: string): string {
+  return `${domain}.img`;
+}
+
+/** The volume that holds what changed since the ready snapshot, where there is one. */
+export function changingDisk(domain: string): string {
+  return `${domain}-live.img`;
+}
+
 /** What moves the cursor and colours text on a terminal. */
 // eslint-disable-next-line no-control-regex -- an escape sequence begins with a control character
 const terminalCodes = /\u001b(?:\[[0-9;?]*[A-Za-z]|[A-Z])|\r/g;
@@ -199,8 +209,19 @@ export class Machine {
     await this.#virsh(virshCommands.destroy(this.domain), signal);
   }
 
-  /** Removes the domain with its disk and all that Vagrant knows of it, in whatever state they are. */
-  async destroy(progress: Progress, signal: AbortSignal): Promise<void> {
+  /** The storage pool that has a volume of this name. */
+  async poolOf(volume: string, signal: AbortSignal): Promise<string | undefined> {
+    for (const pool of await this.#virsh(virshCommands.pools(), signal)) {
+      if ((await this.#virsh(virshCommands.volumes(pool), signal)).includes(volume)) return pool;
+    }
+    return undefined;
+  }
+
+  /**
+   * Removes the domain with its disk and all that Vagrant knows of it, in whatever state they are.
+   * @param keep `disk`: the one that the ready snapshot is of stays
+   */
+  async destroy(progress: Progress, signal: AbortSignal, keep?: 'disk'): Promise<void> {
     const info = await this.info(signal);
     if (info?.managedSave) await this.#virsh(virshCommands.managedSaveRemove(this.domain), signal);
     if (info && info.state !== 'shut off') await this.#virsh(virshCommands.destroy(this.domain), signal);
@@ -215,12 +236,10 @@ export class Machine {
       }
     }
     if (await this.info(signal)) await this.#virsh(virshCommands.undefine(this.domain), signal);
-    for (const pool of await this.#virsh(virshCommands.pools(), signal)) {
-      for (const volume of await this.#virsh(virshCommands.volumes(pool), signal)) {
-        if (volume === `${this.domain}.img`) {
-          await this.#virsh(virshCommands.volumeDelete(pool, volume), signal);
-        }
-      }
+    // First what stands on the other.
+    for (const volume of [changingDisk(this.domain), ...(keep ? [] : [diskOf(this.domain)])]) {
+      const pool = await this.poolOf(volume, signal);
+      if (pool !== undefined) await this.#virsh(virshCommands.volumeDelete(pool, volume), signal);
     }
     await rm(path.join(this.#folder, 'vagrant'), { recursive: true, force: true });
     await rm(path.join(this.#folder, 'Vagrantfile'), { force: true });

@@ -74,8 +74,9 @@ export class ProjectMachine {
     await (await this.#now()).stop(progress, signal);
   }
 
-  async destroy(progress: Progress, signal: AbortSignal): Promise<void> {
-    await (await this.#now()).destroy(progress, signal);
+  /** @param keep as of `Machine.destroy`; nothing is kept of a machine of the user's own */
+  async destroy(progress: Progress, signal: AbortSignal, keep?: 'disk'): Promise<void> {
+    await (await this.#now()).destroy(progress, signal, keep);
   }
 
   async console(): Promise<string> {

@@ -161,13 +161,13 @@ export class VmEnvironment implements Environment {
     );
   }
 
-  async destroy(options: OperationOptions): Promise<void> {
+  async destroy(options: OperationOptions, keepSnapshot = false): Promise<void> {
     const what = l10n.t('The virtual machine of "{0}" could not be destroyed.', this.project.name);
     await this.#lifecycle.operate(what, options, (inner) =>
       this.#lifecycle.locked(inner, () => {
         this.#lifecycle.begin('removing');
         inner.progress.step(l10n.t('Removing the virtual machine'));
-        return this.#guest.destroy(inner.progress, inner.signal);
+        return this.#guest.destroy(inner.progress, inner.signal, keepSnapshot);
       }),
     );
   }
@@ -255,6 +255,7 @@ export class VmEnvironment implements Environment {
     this.#lifecycle.found(state, {
       startedAt: startedAt === undefined ? undefined : new Date(startedAt),
       problem: isRunning && record ? await this.#guest.failedHook(record) : undefined,
+      snapshot: await this.#guest.snapshot(),
       drifted: state !== 'absent' && record !== undefined && (await this.#hasDrifted(record)),
       // Vagrant reads its file at each start.
       restartApplies: record?.own !== undefined,

@@ -16,11 +16,12 @@ import type { DevcontainerCli } from '../../engines/devcontainerCli.ts';
 import type { DockerEngine } from '../../engines/docker.ts';
 import type { CarryReport, CarryRequest } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
-import type { EnvironmentAccess, EnvironmentState, OpenResult } from '../environment.ts';
+import type { EnvironmentAccess, EnvironmentState, KeptSnapshot, OpenResult } from '../environment.ts';
 import type { Dotfiles } from '../hooks/dotfiles.ts';
 import type { GetSecrets } from '../hooks/secrets.ts';
 import { opened } from '../opened.ts';
 import { ShellReserve } from '../shells.ts';
+import type { HookRun } from '../hooks/run.ts';
 import { stateOf } from './domainState.ts';
 import { readBootId } from './bootId.ts';
 import { setGuestClock } from './guestClock.ts';
@@ -32,6 +33,9 @@ import { prepareOwn, type SourceParts } from './prepareSource.ts';
 import { ProjectMachine } from './projectMachine.ts';
 import { removeProjectImage } from './projectImage.ts';
 import { RecordFile, type MachineRecord } from './record.ts';
+import { wakeFromSnapshot } from './readyGuest.ts';
+import { ReadyKeeper } from './readyKeeper.ts';
+import { ReadySnapshot } from './readySnapshot.ts';
 import { strange } from './supported.ts';
 import { VmAccess } from './vmAccess.ts';
 import { VmHooks } from './vmHooks.ts';
@@ -58,6 +62,9 @@ const lastChangesMs = 20_000;
 /** How long a shell takes to show its prompt in software emulation, in milliseconds. */
 const shellMs = 1_000;
 
+/** How long a machine may take to answer after it came back from a snapshot, in milliseconds. */
+const restoreMs = 120_000;
+
 /** Bound on tidying up after something that was cancelled or failed, in milliseconds. */
 const tidyMs = 180_000;
 
@@ -68,6 +75,8 @@ export class VmGuest {
   readonly #project: Project;
   readonly #services: VmServices;
   readonly #hooks: VmHooks;
+  readonly #ready: ReadySnapshot;
+  readonly #keeper: ReadyKeeper;
   readonly #access: VmAccess;
   #shells: ShellReserve | undefined;
   readonly #onCreating: () => void;
@@ -92,6 +101,8 @@ export class VmGuest {
     const folder = path.join(project.storage, 'vm');
     this.record = new RecordFile(path.join(folder, 'machine.json'), services.log);
     const generated = new Machine({ projectId: project.id, folder, ...services });
+    this.#ready = new ReadySnapshot({ machine: generated, folder, ...services });
+    this.#keeper = new ReadyKeeper({ project, snapshot: this.#ready, sync: this.#sync, ...services });
     this.machine = new ProjectMachine(generated, this.record, () => this.settings(), services);
     const { onActivity } = events;
     this.#hooks = new VmHooks({ project, folder, ...services, onActivity });
@@ -150,11 +161,15 @@ export class VmGuest {
     if (info && !record && !isOwn) throw strange(this.machine.domain);
     const isOther = record?.own !== undefined && record.machineId !== info?.uuid;
     if (!info || record?.phase !== 'ready' || isOther) {
+      const left = info !== undefined || record !== undefined;
+      const restored = isOwn ? undefined : await this.#restore(settings, left, progress, signal);
+      if (restored) return restored;
       this.#onCreating();
       const prepared = await this.#prepare(settings, progress, signal);
-      // What a crash, or somebody behind our back, left of it. The user's own machine is gone on with.
+      // What a crash, or somebody behind our back, left of it, and a snapshot that does not count. The user's own
+      // machine is gone on with.
       if (isOwn) await this.#forget();
-      else if (info || record) await this.#remove(progress, signal);
+      else if (left || (await this.#ready.info())) await this.#remove(progress, signal);
       return this.#create(settings, prepared, progress, signal);
     }
     const state = stateOf(info);
@@ -188,9 +203,14 @@ export class VmGuest {
     return this.#create(settings, { ...prepared, found: false }, progress, signal);
   }
 
-  /** Removes the machine, and its box where nobody else uses it. */
-  async destroy(progress: Progress, signal: AbortSignal): Promise<void> {
-    await this.#remove(progress, signal);
+  /**
+   * Removes the machine, and its box where nobody else uses it.
+   * @param keepSnapshot leaves the ready snapshot, and the box that it stands on
+   */
+  async destroy(progress: Progress, signal: AbortSignal, keepSnapshot: boolean): Promise<void> {
+    const kept = keepSnapshot && (await this.#ready.info()) !== undefined;
+    await this.#remove(progress, signal, kept ? 'disk' : undefined);
+    if (kept) return;
     await this.#services.boxes.release(this.#project.id, undefined, signal);
     try {
       await removeProjectImage(this.#project, this.#services.docker, signal);
@@ -220,6 +240,41 @@ export class VmGuest {
     const prepared = await prepareOwn(this.#project, settings, wanted, this.#parts, options, record);
     const ready = await this.#makeReady(prepared, progress, signal);
     return this.#enter(settings, ready, { how: 'start', warmCache: true }, progress, signal);
+  }
+
+  /** What is kept of it, for after a destroy. */
+  async snapshot(): Promise<KeptSnapshot | undefined> {
+    return this.#ready.info();
+  }
+
+  /** From its ready snapshot; undefined where there is none that counts, or it does not come up. */
+  async #restore(
+    settings: SwitchyardSettings,
+    left: boolean,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<OpenResult | undefined> {
+    const record = await this.#keeper.usable(settings.vm, signal);
+    if (!record) return undefined;
+    this.#onCreating();
+    progress.step(l10n.t('Restoring the virtual machine'));
+    await this.#hooks.initialize(record.merged, { progress, signal });
+    try {
+      if (left) await this.#remove(progress, signal, 'disk');
+      await this.#sync.takeBaseline(this.#ready.baselineFolder);
+      // What a crash leaves in between is half-made, and ours.
+      await this.record.write({ ...record, phase: 'creating' });
+      await this.#ready.restore(signal);
+      await this.record.write(record);
+      const connection = await this.connect(record, withDeadline(signal, restoreMs));
+      await wakeFromSnapshot(connection, withDeadline(signal, restoreMs));
+    } catch (error) {
+      await this.#remove(silentProgress, AbortSignal.timeout(tidyMs), 'disk');
+      signal.throwIfAborted();
+      this.#services.log.warn(`The ready snapshot does not come up; making it anew: ${String(error)}`);
+      return undefined;
+    }
+    return this.#enter(settings, record, { how: 'restore', warmCache: true }, progress, signal);
   }
 
   #prepare(settings: SwitchyardSettings, progress: Progress, signal: AbortSignal): Promise<Prepared> {
@@ -293,7 +348,12 @@ export class VmGuest {
       start || !before.run ? this.#noteRun(before, start, connection, signal) : before,
       this.sync?.attach(carryRequest(before, connection), progress, signal),
     ]);
-    const outcome = await this.#hooks.run(connection, record, { progress, signal });
+    const whenCreated: HookRun['whenCreated'] = (inner, bound) =>
+      this.#keeper.take(settings.vm, record, connection, inner, bound);
+    const isOfImage = record.own === undefined && record.login === undefined;
+    const isWanted = start?.how === 'create' && settings.vm.readySnapshot && isOfImage;
+    const options = { progress, signal };
+    const outcome = await this.#hooks.run(connection, record, options, isWanted ? whenCreated : undefined);
     return opened(shells, outcome, { start, workspaceFolder: record.workspaceFolder, carried });
   }
 
@@ -308,7 +368,8 @@ export class VmGuest {
     if (info?.run === undefined) throw this.notRunning();
     const known = now ?? before;
     // One that wakes goes on where it was.
-    const slept = start?.how === 'resume' ? known.run?.boot : undefined;
+    const isSame = start?.how === 'resume' || start?.how === 'restore';
+    const slept = isSame ? known.run?.boot : undefined;
     // What Vagrant's provider for containers starts has the host's kernel, which boots for nobody here.
     const isContainer = known.own?.provider === 'docker' && start !== undefined;
     const boot = slept ?? (isContainer ? randomUUID() : await readBootId(connection, signal));
@@ -339,12 +400,21 @@ export class VmGuest {
     return this.sync?.syncNow(carryRequest(record, connection), progress, signal);
   }
 
-  /** Removes the machine and what is recorded of it; the box stays. */
-  async #remove(progress: Progress, signal: AbortSignal): Promise<void> {
+  /**
+   * Removes the machine and what is recorded of it; the box stays.
+   * @param keep `disk`: the ready snapshot stays as well
+   */
+  async #remove(progress: Progress, signal: AbortSignal, keep?: 'disk'): Promise<void> {
     await this.#hooks.end();
     this.disconnect();
-    await this.machine.destroy(progress, signal);
+    if (keep) {
+      // What both sides agreed on last is not what its disk holds when it comes back.
+      await this.#sync.detach(AbortSignal.timeout(0));
+      await this.#sync.takeBaseline(undefined);
+    }
+    await this.machine.destroy(progress, signal, keep);
     await this.record.remove();
+    if (!keep) await this.#ready.remove();
   }
 
   async settings(): Promise<SwitchyardSettings> {
@@ -379,6 +449,7 @@ export class VmGuest {
 
   /** Saves the machine's memory; the connection and the sync hold still until it wakes. */
   async suspend(progress: Progress, signal: AbortSignal): Promise<void> {
+    await this.#keeper.settled;
     await this.sync?.hold(withDeadline(signal, lastChangesMs));
     await this.#access.setAsleep(true);
     try {

@@ -12,7 +12,7 @@ import { FileHookMarkers, WindowHookMarkers, type HookMarkers } from '../hooks/m
 import { runInitializeCommand } from '../hooks/initialize.ts';
 import { declaredSecrets, type GetSecrets } from '../hooks/secrets.ts';
 import { hookPlan, type HookOccasion } from '../hooks/plan.ts';
-import { failedBefore } from '../hooks/run.ts';
+import { failedBefore, type HookRun } from '../hooks/run.ts';
 import type { MachineRecord } from './record.ts';
 
 /** The lifecycle hooks of one machine: which are due, and what became of them. */
@@ -21,6 +21,8 @@ export class VmHooks {
   readonly #runner: Runner;
   readonly #secrets: GetSecrets | undefined;
   readonly #dotfiles: (() => Dotfiles | undefined) | undefined;
+  /** Keeps which hooks were run, for all windows. */
+  readonly markersFile: string;
   readonly #markers: HookMarkers;
   readonly #hooks: EnvironmentHooks;
   /** The connection that hooks were run for as an attachment, and the attachment's id. */
@@ -44,7 +46,8 @@ export class VmHooks {
     this.#secrets = parts.secrets;
     this.#runner = parts.runner;
     this.#dotfiles = parts.dotfiles;
-    this.#markers = new WindowHookMarkers(new FileHookMarkers(path.join(folder, 'hooks.json'), log));
+    this.markersFile = path.join(folder, 'hooks.json');
+    this.#markers = new WindowHookMarkers(new FileHookMarkers(this.markersFile, log));
     this.#hooks = new EnvironmentHooks({
       lockFile: path.join(folder, 'hooks.lock'),
       log,
@@ -58,7 +61,12 @@ export class VmHooks {
   }
 
   /** Runs in the machine what is due; what comes after `waitFor` runs on behind the open terminal. */
-  async run(connection: Connection, record: MachineRecord, options: OperationOptions): Promise<HookOutcome> {
+  async run(
+    connection: Connection,
+    record: MachineRecord,
+    options: OperationOptions,
+    whenCreated?: HookRun['whenCreated'],
+  ): Promise<HookOutcome> {
     // A terminal more is no new attachment: the same connection is the same one.
     if (this.#attachment?.connection !== connection) this.#attachment = { connection, id: randomUUID() };
     const { waitFor } = record.merged;
@@ -72,6 +80,7 @@ export class VmHooks {
         cwd: record.workspaceFolder,
         secrets: (either) =>
           this.#secrets?.(this.#project, declaredSecrets(record.merged), either) ?? Promise.resolve({}),
+        whenCreated,
       },
       typeof waitFor === 'string' ? waitFor : undefined,
       options,

@@ -1,6 +1,7 @@
 import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
 import { isCancellation, SwitchyardError } from '../../base/errors.ts';
+import { formatBytes } from '../../base/format.ts';
 import type { Capability, OperationOptions } from '../../environments/environment.ts';
 import type { CommandId } from '../commandIds.ts';
 import { isOtherNode } from '../tree/nodes.ts';
@@ -105,11 +106,17 @@ export function lifecycleCommands(services: CommandServices): Handlers {
       ),
     'switchyard.destroy': async (argument) => {
       if (await onOther(argument, 'destroy', destroying)) return;
+      let keepSnapshot = false;
+      const confirm = async (target: Target): Promise<boolean> => {
+        const wish = await confirmTarget(target);
+        keepSnapshot = wish === 'keepSnapshot';
+        return wish !== undefined;
+      };
       await onTarget(
         argument,
         'canDestroy',
-        { title: l10n.t('Destroy an environment'), activity: destroying, confirm: confirmTarget },
-        destroyTarget,
+        { title: l10n.t('Destroy an environment'), activity: destroying, confirm },
+        (target, options) => destroyTarget(target, options, keepSnapshot),
       );
     },
   };
@@ -119,17 +126,39 @@ function targetName({ model, environment }: Target): string {
   return `${model.project.name} · ${kindName(environment.kind)}`;
 }
 
-function confirmTarget(target: Target): Promise<boolean> {
+async function confirmTarget(target: Target): Promise<'keepSnapshot' | 'all' | undefined> {
+  const { state, snapshot } = target.environment.status;
   const loss = l10n.t(
     'Everything in it outside of the workspace folder is lost. The workspace on this computer stays.',
   );
-  return confirmDestroy(targetName(target), loss);
+  if (!snapshot) return (await confirmDestroy(targetName(target), loss)) ? 'all' : undefined;
+  const size = formatBytes(snapshot.bytes);
+  if (state === 'absent') {
+    const left = l10n.t('Only its ready snapshot is left, which takes {0}.', size);
+    return (await confirmDestroy(targetName(target), left)) ? 'all' : undefined;
+  }
+  const keep: vscode.MessageItem = { title: l10n.t('Destroy, Keep Snapshot') };
+  const all: vscode.MessageItem = { title: l10n.t('Destroy with Snapshot') };
+  const chosen = await vscode.window.showWarningMessage(
+    l10n.t('Destroy {0}?', targetName(target)),
+    {
+      modal: true,
+      detail: l10n.t('{0} From its ready snapshot, which takes {1}, it is back in seconds.', loss, size),
+    },
+    keep,
+    all,
+  );
+  return chosen === keep ? 'keepSnapshot' : chosen === all ? 'all' : undefined;
 }
 
-async function destroyTarget(target: Target, options: OperationOptions): Promise<void> {
+async function destroyTarget(
+  target: Target,
+  options: OperationOptions,
+  keepSnapshot: boolean,
+): Promise<void> {
   const { model, environment } = target;
   try {
-    await model.switcher.destroy(environment.kind, options);
+    await model.switcher.destroy(environment.kind, options, { keepSnapshot });
   } catch (error) {
     // What cannot be brought back is the person's to give up, never ours.
     if (isCancellation(error) || !(error instanceof SwitchyardError) || !error.code.startsWith('sync.'))
@@ -140,7 +169,8 @@ async function destroyTarget(target: Target, options: OperationOptions): Promise
       { modal: true, detail: error.message },
       anyway,
     );
-    if (chosen === anyway) await model.switcher.destroy(environment.kind, options, true);
+    if (chosen === anyway)
+      await model.switcher.destroy(environment.kind, options, { abandon: true, keepSnapshot });
   }
 }
 

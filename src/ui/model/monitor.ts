@@ -121,7 +121,13 @@ export class Monitor implements Disposable {
     if (!known || !model) return undefined;
     const { status, kind } = environment;
     const next: StartHow | undefined =
-      status.state === 'suspended' ? 'resume' : status.state === 'stopped' ? 'start' : undefined;
+      status.state === 'suspended'
+        ? 'resume'
+        : status.state === 'stopped'
+          ? 'start'
+          : status.state === 'absent' && status.snapshot
+            ? 'restore'
+            : undefined;
     return {
       kind,
       active: model.switcher.active === kind,

@@ -104,7 +104,10 @@ function environmentParts(snapshot: Snapshot, figures: Figures): string[] {
     case 'unavailable':
       return [status.problem ? withoutStop(status.problem.what) : l10n.t('not available')];
     case 'absent':
-      return [step ?? l10n.t('not created yet')];
+      return [
+        step ?? (status.snapshot ? l10n.t('snapshot kept') : l10n.t('not created yet')),
+        ...(step === undefined && expectedMs !== undefined ? [figures.starts(expectedMs)] : []),
+      ];
     case 'creating':
       return [step ?? l10n.t('creating…')];
     case 'starting':
@@ -151,6 +154,7 @@ export function factRows(snapshot: Snapshot): { readonly id: string; readonly te
   add('cpu', cpuRow(usage));
   add('memory', memoryRow(usage));
   add('disk', diskRow(usage));
+  add('snapshot', snapshotRow(status, now));
   if (details) {
     add(
       'workspace',
@@ -192,6 +196,8 @@ export function startHowName(how: StartHow): string {
   switch (how) {
     case 'create':
       return l10n.t('made new');
+    case 'restore':
+      return l10n.t('restored');
     case 'start':
       return l10n.t('started');
     case 'resume':
@@ -275,6 +281,20 @@ function diskRow(usage: Usage | undefined): RowText | undefined {
       base === undefined
         ? l10n.t('Takes {0} on the disk.', own)
         : l10n.t('Takes {0} on the disk, on top of an image of {1} that others may share.', own, base),
+  };
+}
+
+function snapshotRow({ snapshot }: EnvironmentStatus, now: Date): RowText | undefined {
+  if (!snapshot) return undefined;
+  const size = formatBytes(snapshot.bytes);
+  return {
+    label: l10n.t('Snapshot'),
+    description: l10n.t('{0}, of {1}', size, formatClock(snapshot.takenAt, now)),
+    tooltip: l10n.t(
+      'Its memory and disk as they were on {0}, once its create commands had run. They take {1}. After a destroy it is back from them in seconds, as long as the configuration is the same.',
+      snapshot.takenAt.toLocaleString(),
+      size,
+    ),
   };
 }
 

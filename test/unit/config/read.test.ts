@@ -35,10 +35,25 @@ describe('defaults', () => {
           acceleration: 'auto',
           workspace: 'ssh',
           onLeave: 'suspend',
+          readySnapshot: false,
         },
         sync: { ignore: [], protect: [] },
       },
     });
+  });
+
+  it('keep no ready snapshot, which costs disk, unless it is asked for', () => {
+    const { settings } = parseSwitchyardConfig(
+      '{ "customizations": { "switchyard": { "vm": { "readySnapshot": true } } } }',
+      file,
+    );
+    expect(settings.vm.readySnapshot).toBe(true);
+    expect(() =>
+      parseSwitchyardConfig(
+        '{ "customizations": { "switchyard": { "vm": { "readySnapshot": "yes" } } } }',
+        file,
+      ),
+    ).toThrow(/readySnapshot/);
   });
 
   it('size the VM by hostRequirements, unless our block says otherwise', () => {

@@ -11,7 +11,18 @@ const shipped = new URL('../../../media/switchyard.schema.json', import.meta.url
 /** Names of our block, and some that are not, so that random blocks are near to valid ones. */
 const someKey = fc.constantFrom(
   ...['environment', 'container', 'vm', 'sync', 'workspace', 'onLeave', 'source', 'cpus', 'memory', 'disk'],
-  ...['provider', 'acceleration', 'ignore', 'protect', 'box', 'version', 'vagrantfile', 'machine', 'colour'],
+  ...[
+    'readySnapshot',
+    'provider',
+    'acceleration',
+    'ignore',
+    'protect',
+    'box',
+    'version',
+    'vagrantfile',
+    'machine',
+    'colour',
+  ],
   '__proto__',
   'constructor',
 );
@@ -40,6 +51,7 @@ const wellPlaced = fc.record(
         cpus: someValue,
         memory: someValue,
         acceleration: someValue,
+        readySnapshot: someValue,
       },
       { requiredKeys: [] },
     ),

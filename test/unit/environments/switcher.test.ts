@@ -248,7 +248,7 @@ describe('Switcher', () => {
     vm.failing = 'syncNow';
     await expect(switcher.destroy('vm', options)).rejects.toThrow('syncNow failed');
     expect(calls).not.toContain('vm.destroy');
-    await switcher.destroy('vm', options, true);
+    await switcher.destroy('vm', options, { abandon: true });
     expect(calls).toContain('vm.destroy');
   });
 

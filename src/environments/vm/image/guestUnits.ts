@@ -105,7 +105,7 @@ Conflicts=shutdown.target
 StartupCPUWeight=1000
 StandardOutput=null
 StandardError=kmsg
-ExecStart=/usr/lib/switchyard/busybox udhcpc -f -i eth0 -t 1000 -T 1 -A 1 -s /usr/lib/switchyard/dhcp
+ExecStart=/usr/lib/switchyard/busybox udhcpc -f -p /run/switchyard-dhcp.pid -i eth0 -t 1000 -T 1 -A 1 -s /usr/lib/switchyard/dhcp
 Restart=always
 RestartSec=1
 `;

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -64,6 +64,29 @@ describe('hooks of an environment', () => {
     expect(await trace()).toEqual(['first', 'let through', 'last']);
     expect(steps).toEqual(['Running postCreateCommand', 'Running postAttachCommand', undefined]);
     expect(await hooks.run(run(merged), undefined, options)).toEqual({ problem: undefined, rest: undefined });
+  });
+
+  it('tell when all of the creation went well, before anything of the start and once', async () => {
+    const { hooks, run } = windowOf();
+    const whenCreated = (): Promise<void> => appendFile(path.join(folder, 'trace'), 'created\n');
+    const merged = {
+      postCreateCommands: ['echo create >> trace'],
+      postStartCommands: ['echo start >> trace'],
+    };
+    const { rest } = await hooks.run({ ...run(merged), whenCreated }, undefined, options);
+    expect(await rest).toBeUndefined();
+    await hooks.run({ ...run(merged), whenCreated }, undefined, options);
+    expect(await trace()).toEqual(['create', 'created', 'start']);
+  });
+
+  it('tell so where there are no hooks at all, and not where one failed', async () => {
+    const { hooks, run } = windowOf();
+    const whenCreated = (): Promise<void> => appendFile(path.join(folder, 'trace'), 'created\n');
+    const failing = { ...run({ onCreateCommands: ['exit 3'] }), whenCreated };
+    expect((await hooks.run(failing, undefined, options)).problem?.code).toBe('hook.failed');
+    const anew = { ...run({}), occasions: { create: 'c2', start: 's2', attach: 'a2' }, whenCreated };
+    expect(await (await hooks.run(anew, undefined, options)).rest).toBeUndefined();
+    expect(await trace()).toEqual(['created']);
   });
 
   it('all are waited for where waitFor names the last', async () => {

@@ -1,0 +1,50 @@
+import * as l10n from '@vscode/l10n';
+import { SwitchyardError } from '../../base/errors.ts';
+import type { Connection } from '../../connections/connection.ts';
+import { run } from '../../connections/run.ts';
+import { setGuestClock } from './guestClock.ts';
+
+/**
+ * Waits until the services of the image have started, for two minutes at most: what a snapshot finds half-started goes
+ * on starting after each time that it is restored, and whoever comes back waits for it.
+ */
+const calmDown = 'timeout 120 systemctl is-system-running --wait > /dev/null 2>&1 || :';
+
+/** Notes who is logged in: they are in the snapshot's memory, and their other ends are not. */
+const noteLogins = `read -r sshd < /run/sshd.pid
+cat "/proc/$sshd/task/$sshd/children" > /run/switchyard-logins`;
+
+/** Ends the logins of that moment, and asks for the address once more: the lease may be over, and given away. */
+const wakeUp = `read -r logins < /run/switchyard-logins || :
+for pid in $logins; do kill "$pid" || :; done
+rm -f /run/switchyard-logins
+if read -r dhcp < /run/switchyard-dhcp.pid; then kill -USR1 "$dhcp"; fi`;
+
+/** Waits until the machine has nothing to do but what its user asks. @throws SwitchyardError `ssh.failed` */
+export async function untilCalm(connection: Connection, signal: AbortSignal): Promise<void> {
+  await asRoot(connection, calmDown, signal);
+}
+
+/** To be called just before the snapshot is taken. @throws SwitchyardError `ssh.failed` */
+export async function prepareForSnapshot(connection: Connection, signal: AbortSignal): Promise<void> {
+  await asRoot(connection, noteLogins, signal);
+}
+
+/** To be called first of all in a machine that came back from a snapshot. @throws SwitchyardError `ssh.failed` */
+export async function wakeFromSnapshot(connection: Connection, signal: AbortSignal): Promise<void> {
+  await setGuestClock(connection, signal);
+  await asRoot(connection, wakeUp, signal);
+}
+
+async function asRoot(connection: Connection, script: string, signal: AbortSignal): Promise<void> {
+  const argv = ['/bin/sh', '-c', script];
+  const { code, stderr } = await run(connection, { argv, user: 'root', cwd: '/', env: {} }, signal);
+  if (code === 0) return;
+  throw new SwitchyardError({
+    code: 'ssh.failed',
+    what: l10n.t('The ready snapshot cannot be used.'),
+    why: stderr.toString('utf8').trim() || l10n.t('It printed nothing.'),
+    next: l10n.t('Rebuild the virtual machine.'),
+    remedies: [{ do: 'rebuild', kind: 'vm' }],
+  });
+}
