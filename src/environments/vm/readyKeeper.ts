@@ -14,6 +14,7 @@ import type { BoxStore } from './image/boxStore.ts';
 import { contentKey } from './image/keys.ts';
 import { configHash } from './projectImage.ts';
 import { prepareForSnapshot, untilCalm } from './readyGuest.ts';
+import type { EntryOptions } from './machineEntry.ts';
 import type { ReadySnapshot } from './readySnapshot.ts';
 import type { MachineRecord } from './record.ts';
 
@@ -58,6 +59,12 @@ export class ReadyKeeper {
     if (!record || !(await this.#boxes.find(record.boxKey))) return undefined;
     // Its run will be another one, in which its kernel goes on where it was.
     return record.run ? { ...record, run: { id: '', boot: record.run.boot } } : record;
+  }
+
+  /** Makes what takes it when the hooks of a creation went well. */
+  whenCreated(settings: VmSettings): EntryOptions['whenCreated'] {
+    return (record, connection) => (progress, signal) =>
+      this.take(settings, record, connection, progress, signal);
   }
 
   /** Takes it, once the hooks of a creation are over. That it cannot does no harm to the machine, and is logged. */

@@ -67,3 +67,14 @@ export function strange(domain: string): SwitchyardError {
     remedies: [{ do: 'destroy', kind: 'vm' }],
   });
 }
+
+/** For who asks something of a machine that must run for it. */
+export function notRunning(projectName: string): SwitchyardError {
+  return new SwitchyardError({
+    code: 'environment.gone',
+    what: l10n.t('The virtual machine of {0} is not running.', projectName),
+    why: l10n.t('It was stopped, suspended or removed.'),
+    next: l10n.t('Open it again.'),
+    remedies: [{ do: 'retry' }],
+  });
+}

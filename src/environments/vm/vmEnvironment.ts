@@ -26,6 +26,7 @@ import type { MachineRecord } from './record.ts';
 import { stateOf } from './domainState.ts';
 import { ownHash } from './prepareSource.ts';
 import { VmUsage } from './vmUsage.ts';
+import { notRunning } from './supported.ts';
 import { VmGuest, type VmServices } from './vmGuest.ts';
 
 /** A project's VM. */
@@ -67,7 +68,7 @@ export class VmEnvironment implements Environment {
   }
 
   get sync(): LiveSync | undefined {
-    return this.#guest.sync;
+    return this.#guest.entry.sync;
   }
 
   get status(): EnvironmentStatus {
@@ -106,7 +107,7 @@ export class VmEnvironment implements Environment {
     return this.#lifecycle.operate(what, { progress: silentProgress, signal }, async (inner) => {
       const record = await this.#guest.expectRecord();
       const info = await this.#guest.machine.info(inner.signal);
-      if (info?.state !== 'running') throw this.#guest.notRunning();
+      if (info?.state !== 'running') throw notRunning(this.project.name);
       return this.#guest.connect(record, inner.signal);
     });
   }
@@ -122,7 +123,7 @@ export class VmEnvironment implements Environment {
     const settings = await this.#guest.settings();
     const record = await this.#guest.expectRecord();
     const connection = await this.connect(options.signal);
-    return this.#guest.syncNow(settings, record, connection, options.progress, options.signal);
+    return this.#guest.entry.syncNow(settings, record, connection, options.progress, options.signal);
   }
 
   async stop(options: OperationOptions): Promise<void> {
@@ -134,8 +135,8 @@ export class VmEnvironment implements Environment {
       progress.step(l10n.t('Stopping the virtual machine'));
       // To drop saved memory would be to pull the plug on what it has not written yet.
       if (stateOf(info) === 'suspended') await this.#guest.machine.start(info, progress, signal);
-      await this.#guest.endSync(signal);
-      this.#guest.disconnect();
+      await this.#guest.entry.endSync(signal);
+      this.#guest.entry.disconnect();
       await this.#guest.machine.stop(progress, signal);
     });
   }
@@ -240,7 +241,7 @@ export class VmEnvironment implements Environment {
   async #look(signal: AbortSignal): Promise<void> {
     const [info, record] = await Promise.all([this.#guest.machine.glance(signal), this.#guest.record.read()]);
     const state = stateOf(info);
-    if (this.#lifecycle.underWay === undefined) await this.#guest.noteState(state, record);
+    if (this.#lifecycle.underWay === undefined) await this.#guest.entry.noteState(state, record);
     await this.#tell(state, info?.run, record);
   }
 

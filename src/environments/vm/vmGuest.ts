@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import * as l10n from '@vscode/l10n';
@@ -10,22 +9,16 @@ import { silentProgress, type Progress } from '../../base/progress.ts';
 import type { Project } from '../../config/project.ts';
 import { readSwitchyardConfig, settingsForVagrantfile } from '../../config/read.ts';
 import type { SwitchyardSettings } from '../../config/settings.ts';
-import type { Connection } from '../../connections/connection.ts';
 import type { SshConnection } from '../../connections/sshConnection.ts';
 import type { DevcontainerCli } from '../../engines/devcontainerCli.ts';
 import type { DockerEngine } from '../../engines/docker.ts';
-import type { CarryReport, CarryRequest } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
-import type { EnvironmentAccess, EnvironmentState, KeptSnapshot, OpenResult } from '../environment.ts';
+import type { EnvironmentAccess, KeptSnapshot, OpenResult } from '../environment.ts';
 import type { Dotfiles } from '../hooks/dotfiles.ts';
 import type { GetSecrets } from '../hooks/secrets.ts';
-import { opened } from '../opened.ts';
-import { ShellReserve } from '../shells.ts';
-import type { HookRun } from '../hooks/run.ts';
 import { stateOf } from './domainState.ts';
-import { readBootId } from './bootId.ts';
-import { setGuestClock } from './guestClock.ts';
 import type { BoxStore } from './image/boxStore.ts';
+import { MachineEntry } from './machineEntry.ts';
 import { Machine, type MachineTimeouts } from './machine.ts';
 import type { OwnSource } from './ownMachine.ts';
 import { prepareMachine, type Prepared } from './prepareMachine.ts';
@@ -36,7 +29,7 @@ import { RecordFile, type MachineRecord } from './record.ts';
 import { wakeFromSnapshot } from './readyGuest.ts';
 import { ReadyKeeper } from './readyKeeper.ts';
 import { ReadySnapshot } from './readySnapshot.ts';
-import { strange } from './supported.ts';
+import { notRunning, strange } from './supported.ts';
 import { VmAccess } from './vmAccess.ts';
 import { VmHooks } from './vmHooks.ts';
 
@@ -56,12 +49,6 @@ export interface VmServices {
   readonly timeouts: MachineTimeouts;
 }
 
-/** Bound on sending the last changes of the workspace before the machine goes, in milliseconds. */
-const lastChangesMs = 20_000;
-
-/** How long a shell takes to show its prompt in software emulation, in milliseconds. */
-const shellMs = 1_000;
-
 /** How long a machine may take to answer after it came back from a snapshot, in milliseconds. */
 const restoreMs = 120_000;
 
@@ -78,11 +65,9 @@ export class VmGuest {
   readonly #ready: ReadySnapshot;
   readonly #keeper: ReadyKeeper;
   readonly #access: VmAccess;
-  #shells: ShellReserve | undefined;
+  readonly entry: MachineEntry;
   readonly #onCreating: () => void;
   readonly #sync: LiveSync;
-  #mounted = false;
-  #rules: SwitchyardSettings['sync'] = { ignore: [], protect: [] };
 
   constructor(
     project: Project,
@@ -96,7 +81,7 @@ export class VmGuest {
   ) {
     this.#project = project;
     this.#services = services;
-    this.#sync = services.syncFor(project, () => this.#rules);
+    this.#sync = services.syncFor(project, () => this.entry.rules);
     this.#onCreating = events.onCreating;
     const folder = path.join(project.storage, 'vm');
     this.record = new RecordFile(path.join(folder, 'machine.json'), services.log);
@@ -114,11 +99,17 @@ export class VmGuest {
       onDisconnected: events.onDisconnected,
       log: services.log,
     });
-  }
-
-  /** Undefined where the workspace is mounted. */
-  get sync(): LiveSync | undefined {
-    return this.#mounted ? undefined : this.#sync;
+    const [hooks, access, sync] = [this.#hooks, this.#access, this.#sync];
+    const { machine, record } = this;
+    this.entry = new MachineEntry({
+      projectName: project.name,
+      machine,
+      record,
+      hooks,
+      access,
+      sync,
+      ...services,
+    });
   }
 
   /** Why a hook of the present run failed. */
@@ -149,7 +140,7 @@ export class VmGuest {
     // Another window makes it, and writes the phase and the run when it has.
     if (stateOf(info) !== 'running' || record?.phase !== 'ready' || record.run?.id !== info?.run)
       return undefined;
-    return this.#enter(settings, record, undefined, progress, signal);
+    return this.entry.enter(settings, record, undefined, { progress, signal });
   }
 
   /** Makes, starts or wakes it, and enters it. Only one window at a time may. */
@@ -177,7 +168,7 @@ export class VmGuest {
       // Where it was not us who started it, its run is not the one on record.
       const { run: _other, ...made } = record;
       const known = record.run?.id === info.run ? record : made;
-      return this.#enter(settings, known, undefined, progress, signal);
+      return this.entry.enter(settings, known, undefined, { progress, signal });
     }
     progress.step(
       state === 'suspended' ? l10n.t('Waking the virtual machine') : l10n.t('Starting the virtual machine'),
@@ -186,10 +177,10 @@ export class VmGuest {
       return this.#startOwn(settings, record, record.own, progress, signal);
     }
     await this.#hooks.initialize(record.merged, { progress, signal });
-    if (state !== 'suspended') this.disconnect();
+    if (state !== 'suspended') this.entry.disconnect();
     await this.machine.start(info, progress, signal);
     const how = state === 'suspended' ? 'resume' : 'start';
-    return this.#enter(settings, record, { how, warmCache: true }, progress, signal);
+    return this.entry.enter(settings, record, { how, warmCache: true }, { progress, signal });
   }
 
   /** Makes it anew from the config as it is now. */
@@ -234,12 +225,12 @@ export class VmGuest {
     progress: Progress,
     signal: AbortSignal,
   ): Promise<OpenResult> {
-    this.disconnect();
+    this.entry.disconnect();
     const options = { progress, signal };
     const wanted = { type: 'vagrantfile', ...own } as const;
     const prepared = await prepareOwn(this.#project, settings, wanted, this.#parts, options, record);
     const ready = await this.#makeReady(prepared, progress, signal);
-    return this.#enter(settings, ready, { how: 'start', warmCache: true }, progress, signal);
+    return this.entry.enter(settings, ready, { how: 'start', warmCache: true }, { progress, signal });
   }
 
   /** What is kept of it, for after a destroy. */
@@ -274,7 +265,7 @@ export class VmGuest {
       this.#services.log.warn(`The ready snapshot does not come up; making it anew: ${String(error)}`);
       return undefined;
     }
-    return this.#enter(settings, record, { how: 'restore', warmCache: true }, progress, signal);
+    return this.entry.enter(settings, record, { how: 'restore', warmCache: true }, { progress, signal });
   }
 
   #prepare(settings: SwitchyardSettings, progress: Progress, signal: AbortSignal): Promise<Prepared> {
@@ -292,7 +283,11 @@ export class VmGuest {
       progress.step(l10n.t('Making the virtual machine'));
       const ready = await this.#makeReady(prepared, progress, signal);
       const { cached } = prepared;
-      return await this.#enter(settings, ready, { how: 'create', warmCache: cached }, progress, signal);
+      const isOfImage = ready.own === undefined && ready.login === undefined;
+      const whenCreated =
+        settings.vm.readySnapshot && isOfImage ? this.#keeper.whenCreated(settings.vm) : undefined;
+      const start = { how: 'create', warmCache: cached } as const;
+      return await this.entry.enter(settings, ready, start, { progress, signal, whenCreated });
     } catch (error) {
       const made = await this.record.read();
       // Once it was ready it is kept: what failed afterwards (the workspace, say) can be tried again.
@@ -323,81 +318,8 @@ export class VmGuest {
   /** A machine that was there before us stays; what is known of it goes. */
   async #forget(): Promise<void> {
     await this.#hooks.end();
-    this.disconnect();
+    this.entry.disconnect();
     await this.record.remove();
-  }
-
-  /** From a machine that runs to one that is ready for a terminal. */
-  async #enter(
-    settings: SwitchyardSettings,
-    before: MachineRecord,
-    start: OpenResult['start'],
-    progress: Progress,
-    signal: AbortSignal,
-  ): Promise<OpenResult> {
-    const known = start?.how === 'resume' ? await this.#access.wake(signal) : this.connection;
-    if (!known) progress.step(l10n.t('Connecting'));
-    const connection = known ?? (await this.connect(before, signal));
-    if (start?.how === 'resume' && !known) await setGuestClock(connection, signal);
-    const shells = this.#shellsOf(connection, before);
-    // The hooks of a creation may change what a shell is given at its start.
-    if (start?.how !== 'create') shells.prepare();
-    this.#rules = settings.sync;
-    this.#mounted = before.mounted === true;
-    const [record, carried] = await Promise.all([
-      start || !before.run ? this.#noteRun(before, start, connection, signal) : before,
-      this.sync?.attach(carryRequest(before, connection), progress, signal),
-    ]);
-    const whenCreated: HookRun['whenCreated'] = (inner, bound) =>
-      this.#keeper.take(settings.vm, record, connection, inner, bound);
-    const isOfImage = record.own === undefined && record.login === undefined;
-    const isWanted = start?.how === 'create' && settings.vm.readySnapshot && isOfImage;
-    const options = { progress, signal };
-    const outcome = await this.#hooks.run(connection, record, options, isWanted ? whenCreated : undefined);
-    return opened(shells, outcome, { start, workspaceFolder: record.workspaceFolder, carried });
-  }
-
-  /** Keeps which run and which boot this is. */
-  async #noteRun(
-    before: MachineRecord,
-    start: OpenResult['start'],
-    connection: Connection,
-    signal: AbortSignal,
-  ): Promise<MachineRecord> {
-    const [info, now] = await Promise.all([this.machine.info(signal), this.record.read()]);
-    if (info?.run === undefined) throw this.notRunning();
-    const known = now ?? before;
-    // One that wakes goes on where it was.
-    const isSame = start?.how === 'resume' || start?.how === 'restore';
-    const slept = isSame ? known.run?.boot : undefined;
-    // What Vagrant's provider for containers starts has the host's kernel, which boots for nobody here.
-    const isContainer = known.own?.provider === 'docker' && start !== undefined;
-    const boot = slept ?? (isContainer ? randomUUID() : await readBootId(connection, signal));
-    const startedAt = start && { startedAt: new Date().toISOString() };
-    const record: MachineRecord = { ...known, run: { id: info.run, boot, ...startedAt } };
-    await this.record.write(record);
-    return record;
-  }
-
-  #shellsOf(connection: Connection, { workspaceFolder }: MachineRecord): ShellReserve {
-    if (this.#shells?.connection === connection) return this.#shells;
-    const shells = new ShellReserve(connection, workspaceFolder, shellMs, this.#services.log);
-    connection.onDidClose(() => shells.dispose());
-    this.#shells = shells;
-    return shells;
-  }
-
-  /** Looks at everything on both sides now. */
-  async syncNow(
-    settings: SwitchyardSettings,
-    record: MachineRecord,
-    connection: Connection,
-    progress: Progress,
-    signal: AbortSignal,
-  ): Promise<CarryReport | undefined> {
-    this.#rules = settings.sync;
-    this.#mounted = record.mounted === true;
-    return this.sync?.syncNow(carryRequest(record, connection), progress, signal);
   }
 
   /**
@@ -406,7 +328,7 @@ export class VmGuest {
    */
   async #remove(progress: Progress, signal: AbortSignal, keep?: 'disk'): Promise<void> {
     await this.#hooks.end();
-    this.disconnect();
+    this.entry.disconnect();
     if (keep) {
       // What both sides agreed on last is not what its disk holds when it comes back.
       await this.#sync.detach(AbortSignal.timeout(0));
@@ -433,69 +355,20 @@ export class VmGuest {
 
   async expectRecord(): Promise<MachineRecord> {
     const record = await this.record.read();
-    if (record?.phase !== 'ready') throw this.notRunning();
+    if (record?.phase !== 'ready') throw notRunning(this.#project.name);
     return record;
-  }
-
-  notRunning(): SwitchyardError {
-    return new SwitchyardError({
-      code: 'environment.gone',
-      what: l10n.t('The virtual machine of {0} is not running.', this.#project.name),
-      why: l10n.t('It was stopped, suspended or removed.'),
-      next: l10n.t('Open it again.'),
-      remedies: [{ do: 'retry' }],
-    });
   }
 
   /** Saves the machine's memory; the connection and the sync hold still until it wakes. */
   async suspend(progress: Progress, signal: AbortSignal): Promise<void> {
     await this.#keeper.settled;
-    await this.sync?.hold(withDeadline(signal, lastChangesMs));
-    await this.#access.setAsleep(true);
-    try {
-      await this.machine.suspend(progress, signal);
-    } catch (error) {
-      await this.#goOn();
-      throw error;
-    }
-  }
-
-  /** What libvirt says became of it, while nothing of this window is under way. */
-  async noteState(state: EnvironmentState, record: MachineRecord | undefined): Promise<void> {
-    this.#mounted = record?.mounted === true;
-    // A machine that sleeps has its end of the connection with it.
-    if (state !== 'running' && state !== 'suspended') this.disconnect();
-    if (state === 'running') await this.#goOn();
-  }
-
-  /** The machine does not sleep (any more). */
-  async #goOn(): Promise<void> {
-    await this.#access.setAsleep(false);
-    this.sync?.letGo();
-  }
-
-  /** Ends the hooks that run on, and sends the last changes, for a bounded time; the rest goes next time. */
-  async endSync(signal: AbortSignal): Promise<void> {
-    await this.#hooks.end();
-    await this.sync?.detach(withDeadline(signal, lastChangesMs));
+    await this.entry.suspend(progress, signal);
   }
 
   dispose(): void {
-    // It never rejects, and what it ends is gone with the connection anyway.
-    void this.#hooks.end();
-    this.disconnect();
+    this.entry.dispose();
     this.#sync.dispose();
   }
-
-  disconnect(): void {
-    this.#shells?.dispose();
-    this.#shells = undefined;
-    this.#access.disconnect();
-  }
-}
-
-function carryRequest(record: MachineRecord, connection: Connection): CarryRequest {
-  return { connection, guestFolder: record.workspaceFolder, guestId: record.guestId };
 }
 
 async function isThere(file: string): Promise<boolean> {
