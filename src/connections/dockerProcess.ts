@@ -1,5 +1,6 @@
 import { Readable, type Duplex } from 'node:stream';
 import type { ExitStatus, RemoteProcess, TerminalSize } from './connection.ts';
+import { BatchReader } from './batchReader.ts';
 import { DockerDemux } from './dockerDemux.ts';
 
 /** What a process needs of its connection. */
@@ -22,6 +23,7 @@ export class DockerProcess implements RemoteProcess {
   readonly #socket: Duplex;
   readonly #control: ExecControl;
   readonly #tty: boolean;
+  #reader: BatchReader | undefined;
   #over = false;
   #disposed = false;
 
@@ -32,7 +34,7 @@ export class DockerProcess implements RemoteProcess {
     this.#tty = tty;
     // Written to as it is: to end it closes the program's standard input and leaves the output open.
     this.stdin = socket;
-    const resume = (): void => void socket.resume();
+    const resume = (): void => this.#reader?.resume();
     this.stdout = new Readable({ read: resume });
     this.stderr = new Readable({ read: resume });
     this.exit = this.#pump();
@@ -70,17 +72,11 @@ export class DockerProcess implements RemoteProcess {
     const socket = this.#socket;
     const push = (to: Readable) => (payload: Buffer) => {
       // Both streams share one connection: a reader that is slow on one holds up the other, too.
-      if (!to.push(payload)) socket.pause();
+      if (!to.push(payload)) this.#reader?.pause();
     };
     const demux = new DockerDemux(push(this.stdout), push(this.stderr));
     const onData = this.#tty ? push(this.stdout) : (chunk: Buffer) => demux.write(chunk);
-    socket.on('data', (chunk: Buffer) => {
-      try {
-        onData(chunk);
-      } catch (error) {
-        socket.destroy(error as Error);
-      }
-    });
+    this.#reader = new BatchReader(socket, onData);
     const onEnd = (): void => resolve(undefined);
     socket.on('end', onEnd);
     socket.on('close', onEnd);

@@ -1,10 +1,19 @@
-import { createSecretKey, type KeyObject } from 'node:crypto';
+import { createSecretKey, type CipherGCMTypes, type KeyObject } from 'node:crypto';
 import type { Client, Connection } from 'ssh2';
+import { GcmSeal } from './gcmSeal.ts';
 
-/** Where ssh2 keeps the keys of AES-GCM while it has no native binding (its protocol/crypto.js). */
+/** What ssh2 keeps of AES-GCM while it has no native binding (its protocol/crypto.js). */
+interface OwnSeal {
+  readonly outSeqno: number;
+  readonly _encSSLName: CipherGCMTypes;
+  readonly _encKey: Buffer;
+  readonly _encIV: Buffer;
+  readonly _onWrite: (data: Buffer) => void;
+}
+
 interface Internals {
   readonly _protocol: {
-    readonly _cipher: { _encKey?: Buffer | KeyObject };
+    _cipher: GcmSeal | OwnSeal | { readonly _encKey?: undefined };
     readonly _decipher: { _decipherKey?: Buffer | KeyObject };
   };
 }
@@ -14,7 +23,16 @@ interface Internals {
  * longer than to encrypt. A key that is one already is taken as it is. To be called after every handshake.
  */
 export function keepKeys(client: Client | Connection): void {
-  const { _cipher: cipher, _decipher: decipher } = (client as unknown as Internals)._protocol;
-  if (Buffer.isBuffer(cipher._encKey)) cipher._encKey = createSecretKey(cipher._encKey);
+  const { _protocol: protocol } = client as unknown as Internals;
+  const { _cipher: cipher, _decipher: decipher } = protocol;
+  if ('_encKey' in cipher && Buffer.isBuffer(cipher._encKey) && '_encIV' in cipher) {
+    protocol._cipher = new GcmSeal({
+      algorithm: cipher._encSSLName,
+      key: createSecretKey(cipher._encKey),
+      iv: cipher._encIV,
+      outSeqno: cipher.outSeqno,
+      write: cipher._onWrite,
+    });
+  }
   if (Buffer.isBuffer(decipher._decipherKey)) decipher._decipherKey = createSecretKey(decipher._decipherKey);
 }

@@ -8,6 +8,9 @@ import type { Logger } from '../base/log.ts';
 /** Bound on reaching the port inside, in milliseconds. */
 const dialMs = 20_000;
 
+/** From how many bytes on one side waits for the other. */
+const heldBytes = 1 << 18;
+
 /** How many of the ports that follow a taken one are tried before any free one is taken. */
 const nextPorts = 10;
 
@@ -36,7 +39,11 @@ export class Forward implements Disposable {
   ): Promise<Forward | undefined> {
     for (const port of options.only ? [options.wanted] : candidates(options.wanted)) {
       // Half-open: the end of what one side says is not the end of what it hears.
-      const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
+      const server = createServer({
+        allowHalfOpen: true,
+        pauseOnConnect: true,
+        highWaterMark: heldBytes,
+      });
       const taken = await listenOn(server, port);
       if (taken === undefined) continue;
       const forward = new Forward(server, taken);
@@ -80,9 +87,31 @@ export class Forward implements Disposable {
     if (socket.destroyed) cut();
     else {
       socket.pipe(inside);
-      inside.pipe(socket);
+      pass(inside, socket);
     }
   }
+}
+
+/**
+ * As `pipe` does, but what comes within one turn of the event loop leaves in one call of the system: the engine
+ * hands over a stream in small pieces, and each call may wake who reads here.
+ */
+function pass(from: Duplex, to: Socket): void {
+  let isCorked = false;
+  const uncork = (): void => {
+    isCorked = false;
+    to.uncork();
+  };
+  from.on('data', (chunk: Buffer) => {
+    if (!isCorked) {
+      isCorked = true;
+      to.cork();
+      process.nextTick(uncork);
+    }
+    if (!to.write(chunk)) from.pause();
+  });
+  to.on('drain', () => from.resume());
+  from.once('end', () => to.end());
 }
 
 /** The port itself; 8080 for 80, as people do who may not take it; those after it; any. */

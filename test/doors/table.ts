@@ -139,9 +139,12 @@ export function doorTable(kind: string, open: () => Promise<TestDoor>): void {
     describe('terminals', () => {
       it('have a size, and hear of a new one', async () => {
         const script = `stty size; trap 'stty size; exit 5' WINCH; echo ready; while :; do sleep 0.1; done`;
-        const client = new Client('script', [
+        // The first line of what `script` writes down is this command itself.
+        const client = new Client('timeout', [
+          '120',
+          'script',
           '-qfec',
-          `stty rows 31 cols 97; ssh -F '${door.config}' -tt ${door.alias} "${script}" </dev/tty & while ! grep -q ready ${scratch}/tty; do sleep 0.05; done; stty rows 40 cols 120; wait $!; echo code=$?`,
+          `stty rows 31 cols 97; ssh -F '${door.config}' -tt ${door.alias} "${script}" </dev/tty & while ! grep -q ^ready ${scratch}/tty; do sleep 0.05; done; stty rows 40 cols 120; wait $!; echo code=$?`,
           path.join(scratch, 'tty'),
         ]);
         await client.ended;

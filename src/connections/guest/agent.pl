@@ -15,12 +15,13 @@ use constant {
     HELLO => 64, OPENED => 65, FAILED => 66, OUT => 67, ERR => 68, ENDED => 69, EXITED => 70, GRANT => 71,
     ACCEPTED => 72, CLOSED => 73,
 };
-# Bytes: what is read at once, what may be under way to us for one channel, and when to say that it arrived.
-use constant { CHUNK => 1 << 17, WINDOW => 1 << 20, NOTE => 1 << 18 };
-# ioctl and fcntl numbers of Linux: asm-generic/ioctls.h, linux/fcntl.h.
+# Bytes: a frame before its payload, what is read at once, what may be under way to us for one channel, and when to
+# say that it arrived.
+use constant { HEAD => 9, CHUNK => 1 << 17, WINDOW => 1 << 21, NOTE => 1 << 20 };
+# ioctl and fcntl numbers of Linux: asm-generic/ioctls.h, linux/fcntl.h; and the size of its pipes, in bytes.
 use constant {
     TIOCSCTTY => 0x540E, TIOCSWINSZ => 0x5414, TIOCGPTN => 0x80045430, TIOCSPTLCK => 0x40045431,
-    SETPIPE_SZ => 1031,
+    SETPIPE_SZ => 1031, PIPE => 1 << 20,
 };
 
 my (%channel, %reader, %writer, %child, @doomed);
@@ -36,7 +37,7 @@ binmode STDIN;
 binmode STDOUT;
 # The engine reads little at a time: it finds more to read, and we are woken less often. That a system refuses
 # it does not matter.
-fcntl($_, SETPIPE_SZ, WINDOW) for \*STDIN, \*STDOUT;
+fcntl($_, SETPIPE_SZ, PIPE) for \*STDIN, \*STDOUT;
 $SIG{PIPE} = 'IGNORE';
 # Does nothing but wake select; a program that ends is looked for at every turn.
 $SIG{CHLD} = sub { };
@@ -44,13 +45,30 @@ $SIG{CHLD} = sub { };
 sub send_frame {
     my ($type, $id) = @_;
     my $body = @_ > 2 ? $_[2] : '';
-    my $frame = pack('NCN', length($body) + 5, $type, $id) . $body;
+    say_all(pack('NCN', length($body) + HEAD - 4, $type, $id) . $body);
+}
+
+sub say_all {
     my $at = 0;
-    while ($at < length $frame) {
-        my $wrote = syswrite(STDOUT, $frame, length($frame) - $at, $at);
+    while ($at < length $_[0]) {
+        my $wrote = syswrite(STDOUT, $_[0], length($_[0]) - $at, $at);
         if (!defined $wrote) { next if $! == EINTR; hang_up() }
         $at += $wrote;
     }
+}
+
+# Reads what there is for a channel, behind a place for the frame's head, so that no byte of it is copied again.
+# As sysread does, it answers how many bytes came, and what was wrong in $!.
+my $output = "\0" x (HEAD + CHUNK);
+sub pass_on {
+    my ($c, $fh, $type) = @_;
+    my $got = sysread($fh, $output, $c->{credit} < CHUNK ? $c->{credit} : CHUNK, HEAD);
+    return $got unless $got;
+    substr($output, 0, HEAD, pack('NCN', $got + HEAD - 4, $type, $c->{id}));
+    say_all($output);
+    $c->{credit} -= $got;
+    pause($c, 1) if $c->{credit} <= 0;
+    return $got;
 }
 
 sub fields { return join '', map { pack('N', length $_) . $_ } @_ }
@@ -87,7 +105,7 @@ sub start_program {
         pipe(my $in_r, my $in_w) && pipe(my $out_r, my $out_w) && pipe(my $err_r, my $err_w)
             or return send_frame(FAILED, $id, "No pipe: $!");
         # Larger pipes mean fewer turns, as above.
-        fcntl($_, SETPIPE_SZ, WINDOW) for $in_w, $out_r;
+        fcntl($_, SETPIPE_SZ, PIPE) for $in_w, $out_r;
         @inside = ($in_r, $out_w, $err_w);
         ($c->{in}, $c->{out}, $c->{err}) = ($in_w, $out_r, $err_r);
     }
@@ -162,20 +180,12 @@ sub set_modes {
 
 sub read_program {
     my ($c, $fh, $type) = @_;
-    my $got = sysread($fh, my $data, $c->{credit} < CHUNK ? $c->{credit} : CHUNK);
-    if ($got) { return spend($c, $type, $data) }
-    return if !defined $got && ($! == EAGAIN || $! == EINTR);
+    my $got = pass_on($c, $fh, $type);
+    return if $got || !defined $got && ($! == EAGAIN || $! == EINTR);
     # A terminal says EIO when the last program has closed it.
     unwatch_read($fh);
     close $fh unless $c->{terminal};
     end_output($c) if --$c->{outputs} == 0;
-}
-
-sub spend {
-    my ($c, $type) = @_;
-    send_frame($type, $c->{id}, $_[2]);
-    $c->{credit} -= length $_[2];
-    pause($c, 1) if $c->{credit} <= 0;
 }
 
 # Reads no more of a channel that the other end has no room for, or reads on.
@@ -230,11 +240,20 @@ sub close_program {
 
 # ---- input of programs and sockets
 
+# So many bytes from so far in the text are for it; they are copied only where they must wait.
 sub take {
-    my ($c) = @_;
-    return grant($c, length $_[1]) if !$c->{in};
-    $c->{queue} .= $_[1];
-    flush_queue($c) unless $c->{waiting} || $c->{connecting};
+    my ($c, $text, $at, $size) = @_;
+    return grant($c, $size) if !$c->{in};
+    my $free = !$c->{waiting} && !$c->{connecting};
+    if ($free && $c->{queue} eq '') {
+        my $wrote = syswrite($c->{in}, $$text, $size, $at) || 0;
+        grant($c, $wrote) if $wrote;
+        return if $wrote == $size;
+        ($at, $size) = ($at + $wrote, $size - $wrote);
+    }
+    $c->{queue} .= substr($$text, $at, $size);
+    # It also finds out why not all of it was taken.
+    flush_queue($c) if $free;
 }
 
 sub flush_queue {
@@ -368,9 +387,8 @@ sub serve_socket {
 
 sub read_socket {
     my ($c) = @_;
-    my $got = sysread($c->{out}, my $data, $c->{credit} < CHUNK ? $c->{credit} : CHUNK);
-    if ($got) { return spend($c, OUT, $data) }
-    return if !defined $got && ($! == EAGAIN || $! == EINTR);
+    my $got = pass_on($c, $c->{out}, OUT);
+    return if $got || !defined $got && ($! == EAGAIN || $! == EINTR);
     unwatch_read($c->{out});
     $c->{drained} = 1;
     send_frame(ENDED, $c->{id});
@@ -458,7 +476,6 @@ my %on = (
     UNIX, sub { connect_unix($_[0], unfields($_[1])) },
     LISTEN_TCP, sub { listen_tcp($_[0], unfields($_[1])) },
     LISTEN_UNIX, sub { listen_unix($_[0], unfields($_[1])) },
-    DATA, sub { my $c = $channel{$_[0]} or return; take($c, $_[1]) },
     FINISH, sub {
         my $c = $channel{$_[0]} or return;
         $c->{finish} = 1;
@@ -496,8 +513,8 @@ watch_read(\*STDIN, [sub {
         my $size = unpack('N', substr($in, $at, 4));
         last if length($in) - $at < 4 + $size;
         my ($type, $id) = unpack('CN', substr($in, $at + 4, 5));
-        my $handler = $on{$type};
-        $handler->($id, substr($in, $at + 9, $size - 5)) if $handler;
+        if ($type == DATA) { take($channel{$id}, \$in, $at + HEAD, $size + 4 - HEAD) if $channel{$id} }
+        elsif (my $handler = $on{$type}) { $handler->($id, substr($in, $at + HEAD, $size + 4 - HEAD)) }
         $at += 4 + $size;
     }
     substr($in, 0, $at, '');

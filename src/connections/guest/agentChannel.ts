@@ -2,7 +2,7 @@ import { frame, numbers, unfields, windowBytes } from './frames.ts';
 import type { ChannelEvents, GuestChannel, ProgramEnd, Terminal } from './guest.ts';
 
 /** From how many consumed bytes on the agent is told that it may send more. */
-const noteBytes = 1 << 18;
+const noteBytes = 1 << 20;
 
 /** The way to the agent, as a channel needs it. */
 export interface FrameSender {

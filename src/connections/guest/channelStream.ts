@@ -1,6 +1,9 @@
 import { Duplex } from 'node:stream';
 import type { ChannelEvents, GuestChannel } from './guest.ts';
 
+/** From how many bytes on either direction waits for its reader; the agent keeps more under way than that. */
+const heldBytes = 1 << 18;
+
 /** A socket in the guest as a stream. The end of each direction is passed on by itself. */
 export class ChannelStream extends Duplex implements ChannelEvents {
   #channel: GuestChannel | undefined;
@@ -9,6 +12,10 @@ export class ChannelStream extends Duplex implements ChannelEvents {
   #hasEnded = false;
   #isOver = false;
   #onRoom: (() => void) | undefined;
+
+  constructor() {
+    super({ highWaterMark: heldBytes });
+  }
 
   /** Must be called once, before anything is written. */
   attach(channel: GuestChannel): this {

@@ -47,7 +47,7 @@ export const frame = {
 } as const;
 
 /** Bytes that may be under way for one channel in one direction; the same in agent.pl. */
-export const windowBytes = 1 << 20;
+export const windowBytes = 1 << 21;
 
 /** Bytes of a frame before its payload. */
 export const headLength = 9;

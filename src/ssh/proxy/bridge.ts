@@ -1,5 +1,6 @@
 import type { ServerChannel } from 'ssh2';
 import type { ChannelEvents, GuestChannel, ProgramEnd } from '../../connections/guest/guest.ts';
+import { GatherBuffers } from './gatherBuffers.ts';
 
 /** The signals that SSH has names for (RFC 4254, 6.10). */
 const sshSignals = new Set('ABRT ALRM FPE HUP ILL INT KILL PIPE QUIT SEGV TERM USR1 USR2'.split(' '));
@@ -7,13 +8,19 @@ const sshSignals = new Set('ABRT ALRM FPE HUP ILL INT KILL PIPE QUIT SEGV TERM U
 /** What a client sees as the exit code where a program's end is not known or cannot be told. */
 const lostCode = 255;
 
+interface Waiting {
+  readonly chunk: Buffer;
+  readonly isError: boolean;
+}
+
 /**
  * One channel of a client and one of the environment, end to end. What comes is sent on in its order and no
  * faster than either end takes it.
  */
 export class Bridge implements ChannelEvents {
   readonly #isProgram: boolean;
-  readonly #waiting: { readonly chunk: Buffer; readonly isError: boolean }[] = [];
+  readonly #waiting: Waiting[] = [];
+  readonly #gathered = new GatherBuffers();
   #ssh: ServerChannel | undefined;
   #guest: GuestChannel | undefined;
   /** Bytes handed to the SSH channel that it has not sent yet, and on which of its streams. */
@@ -63,10 +70,9 @@ export class Bridge implements ChannelEvents {
 
   onOutput(chunk: Buffer, isError: boolean): void {
     if (this.#isOver) return;
-    // Only one of the two streams at a time: ssh2 wakes only one of them when the client has room again.
-    const mustWait = this.#sending > 0 && this.#sendsError !== isError;
-    if (mustWait || this.#waiting.length > 0 || !this.#ssh) this.#waiting.push({ chunk, isError });
-    else this.#write(this.#ssh, chunk, isError);
+    this.#waiting.push({ chunk, isError });
+    // What comes at once leaves at once: the engine cuts a stream at other places than SSH, and each packet has a price.
+    if (this.#waiting.length === 1) process.nextTick(() => this.#next());
   }
 
   onEnded(): void {
@@ -98,6 +104,7 @@ export class Bridge implements ChannelEvents {
     this.#sendsError = isError;
     (isError ? ssh.stderr : ssh).write(chunk, () => {
       this.#sending -= chunk.length;
+      this.#gathered.free(chunk);
       this.#guest?.consumed(chunk.length);
       if (this.#sending > 0) return;
       forgetWritten(ssh);
@@ -107,9 +114,12 @@ export class Bridge implements ChannelEvents {
 
   #next(): void {
     for (let next = this.#waiting[0]; next && this.#ssh; next = this.#waiting[0]) {
-      if (this.#sending > 0 && next.isError !== this.#sendsError) return;
-      this.#waiting.shift();
-      this.#write(this.#ssh, next.chunk, next.isError);
+      const { isError } = next;
+      // Only one of the two streams at a time: ssh2 wakes only one of them when the client has room again.
+      if (this.#sending > 0 && isError !== this.#sendsError) return;
+      const other = this.#waiting.findIndex((each) => each.isError !== isError);
+      const chunks = this.#waiting.splice(0, other === -1 ? this.#waiting.length : other);
+      this.#write(this.#ssh, this.#gathered.gather(chunks.map(({ chunk }) => chunk)), isError);
     }
     this.#settle();
   }

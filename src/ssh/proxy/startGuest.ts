@@ -1,4 +1,5 @@
 import { pollUntil } from '../../base/abort.ts';
+import { BatchReader } from '../../connections/batchReader.ts';
 import { DockerDemux } from '../../connections/dockerDemux.ts';
 import type { DoorFile } from '../doorFile.ts';
 import { agentArgv, agentText } from '../../connections/guest/agentText.ts';
@@ -35,7 +36,7 @@ export async function startGuest(
     (payload) => guest.receive(payload),
     (payload) => complaint.push(payload),
   );
-  stream.on('data', (chunk: Buffer) => {
+  new BatchReader(stream, (chunk) => {
     try {
       demux.write(chunk);
     } catch {

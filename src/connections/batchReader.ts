@@ -1,0 +1,80 @@
+import type { Duplex } from 'node:stream';
+
+/** A chunk of this many bytes needs no company. */
+const largeBytes = 1 << 15;
+/** So many bytes in small chunks within this time, in milliseconds, are a stream of much data. */
+const muchBytes = 1 << 14;
+const withinMs = 2;
+/** How long what comes meanwhile is left to gather, in milliseconds; no timer is finer. */
+const gatherMs = 1;
+
+/**
+ * Reads a stream of the engine so that much data comes in large chunks. Between it and a program stands containerd's
+ * shim, which passes on 4 KiB at a time; each of them would wake this process, and everything behind it. So once
+ * small chunks follow each other quickly, what comes is left with the system for a moment. A few bytes now and then
+ * are read at once.
+ * @see https://github.com/containerd/containerd/blob/v1.6.20/pkg/process/io.go ("bufPool")
+ */
+export class BatchReader {
+  readonly #stream: Duplex;
+  readonly #onData: (chunk: Buffer) => void;
+  #since = 0;
+  #bytes = 0;
+  #gathering: NodeJS.Timeout | undefined;
+  #isFull = false;
+
+  /** @param onData may throw, which ends the stream with this error */
+  constructor(stream: Duplex, onData: (chunk: Buffer) => void) {
+    this.#stream = stream;
+    this.#onData = onData;
+    stopReadingAtOnce(stream);
+    stream.on('data', (chunk: Buffer) => this.#take(chunk));
+    stream.once('close', () => clearTimeout(this.#gathering));
+  }
+
+  /** There is no room for more; what is under way may still come. */
+  pause(): void {
+    this.#isFull = true;
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#isFull = false;
+    if (!this.#gathering) this.#stream.resume();
+  }
+
+  #take(chunk: Buffer): void {
+    try {
+      this.#onData(chunk);
+    } catch (error) {
+      this.#stream.destroy(error as Error);
+      return;
+    }
+    this.#bytes += chunk.length;
+    if (chunk.length >= largeBytes || this.#gathering) return;
+    const now = performance.now();
+    if (now - this.#since > withinMs) {
+      this.#since = now;
+      this.#bytes = chunk.length;
+    } else if (this.#bytes >= muchBytes) {
+      this.#stream.pause();
+      this.#gathering = setTimeout(() => this.#goOn(), gatherMs);
+    }
+  }
+
+  #goOn(): void {
+    this.#gathering = undefined;
+    this.#since = performance.now();
+    this.#bytes = 0;
+    if (!this.#isFull) this.#stream.resume();
+  }
+}
+
+/**
+ * A socket that is paused reads on until its buffer is full, in chunks as small as they come. Of one that another
+ * library opened Node.js has no public way to say how large that is; without it there is only less to gain.
+ */
+function stopReadingAtOnce(stream: Duplex): void {
+  const { _readableState: state } = stream as { _readableState?: { highWaterMark?: number } };
+  if (state?.highWaterMark !== undefined) state.highWaterMark = 1;
+}
