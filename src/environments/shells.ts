@@ -27,7 +27,8 @@ const shellArgv = ['/bin/sh', '-c', `${findShell}; exec "$s"`];
 /**
  * All but the shell itself: started, in its terminal, it waits for a line of ours. Only then the shell comes, so
  * that it reads its startup files as they are at that moment. What the kernel gave the program at its start
- * and would not give it now (the groups of its user), makes it stale.
+ * and would not give it now (the groups of its user), makes it stale: they are compared ahead of time, and then only
+ * whether their file is still the same, because a shell reads a file byte by byte.
  */
 const gateScript = `${findShell}
 user=$(id -un)
@@ -41,11 +42,12 @@ fresh() {
 } 2>/dev/null
 groups() { all=; while IFS= read -r line; do all="$all$line;"; done 2>/dev/null < /etc/group; }
 groups; before=$all
+fresh || { printf '\\025'; exit 0; }
 printf '\\006'
 IFS= read -r line || exit 0
 eval "$line"
 groups
-[ "$all" = "$before" ] && fresh && cd -- "$1" || { printf '\\025'; exit 0; }
+[ "$all" = "$before" ] && cd -- "$1" || { printf '\\025'; exit 0; }
 printf '\\006'
 exec "$s"`;
 

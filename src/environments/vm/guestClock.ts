@@ -1,19 +1,65 @@
-import type { Connection } from '../../connections/connection.ts';
+import { createInterface } from 'node:readline';
+import { abortable } from '../../base/abort.ts';
+import type { Disposable } from '../../base/disposable.ts';
+import type { Connection, RemoteProcess } from '../../connections/connection.ts';
 import { run } from '../../connections/run.ts';
 
 /** What the guest's clock may be off by, in milliseconds. Builds and syncs go by whole seconds. */
 const toleranceMs = 1_000;
+/** A guest in software emulation may be slow to get there, and is then off by as much: how often it is told. */
+const attempts = 3;
+
+/** Sets the clock to what it is told, line by line, and answers each time. */
+const waiting = 'while read -r at; do date -u -s "$at" > /dev/null; echo set; done';
+
+/** Sets the guest's clock, which stood still while the machine was suspended. */
+export async function setGuestClock(connection: Connection, signal: AbortSignal): Promise<void> {
+  await tell(async (at) => {
+    // One program and no shell around it: in software emulation each one costs a fifth of a second.
+    await run(connection, { argv: ['date', '-u', '-s', at], user: 'root', cwd: '/' }, signal);
+  });
+}
 
 /**
- * Sets the guest's clock, which stood still while the machine was suspended. A guest in software emulation
- * may be slow to get there, and is off by as much at most: where that is too long it is set once more.
+ * A program in the guest that waits for the time. It is begun before the machine sleeps, and sleeps with it, so that
+ * nothing has to be started where everybody waits for the clock.
  */
-export async function setGuestClock(connection: Connection, signal: AbortSignal): Promise<void> {
-  for (let attempt = 0; attempt < 3; attempt += 1) {
+export class WaitingClock implements Disposable {
+  readonly connection: Connection;
+  readonly #process: RemoteProcess;
+  readonly #lines: AsyncIterator<string>;
+
+  private constructor(connection: Connection, process: RemoteProcess) {
+    this.connection = connection;
+    this.#process = process;
+    // A guest that goes away breaks the pipe; that no answer comes tells it.
+    process.stdin.on('error', () => undefined);
+    this.#lines = createInterface({ input: process.stdout })[Symbol.asyncIterator]();
+  }
+
+  static async begin(connection: Connection, signal: AbortSignal): Promise<WaitingClock> {
+    const argv = ['/bin/sh', '-c', waiting];
+    return new WaitingClock(connection, await connection.exec({ argv, user: 'root', cwd: '/' }, signal));
+  }
+
+  /** Sets the guest's clock. @throws where it does not answer any more, or the signal fires */
+  async set(signal: AbortSignal): Promise<void> {
+    await tell(async (at) => {
+      this.#process.stdin.write(`${at}\n`);
+      const { done } = await abortable(this.#lines.next(), signal);
+      if (done) throw new Error('What waited for the time is gone.');
+    });
+  }
+
+  dispose(): void {
+    this.#process.dispose();
+  }
+}
+
+async function tell(set: (at: string) => Promise<void>): Promise<void> {
+  for (let attempt = 0; attempt < attempts; attempt += 1) {
     const sent = Date.now();
-    // One program and no shell around it: in software emulation each one costs a fifth of a second.
-    const argv = ['date', '-u', '-s', `@${(sent / 1000).toFixed(3)}`];
-    await run(connection, { argv, user: 'root', cwd: '/' }, signal);
+    await set(`@${(sent / 1000).toFixed(3)}`);
     if (Date.now() - sent < toleranceMs) return;
   }
 }

@@ -146,7 +146,10 @@ export class MachineEntry implements Disposable {
 
   /** Saves the machine's memory; the connection and the sync hold still until it wakes. */
   async suspend(progress: Progress, signal: AbortSignal): Promise<void> {
-    await this.sync?.hold(withDeadline(signal, lastChangesMs));
+    await Promise.all([
+      this.sync?.hold(withDeadline(signal, lastChangesMs)),
+      this.#access.prepareSleep(signal),
+    ]);
     await this.#access.setAsleep(true);
     try {
       await this.#machine.suspend(progress, signal);
