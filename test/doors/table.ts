@@ -4,12 +4,20 @@ import { mkdir, mkdtemp, readFile, readdir, stat, writeFile } from 'node:fs/prom
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ExecaRunner } from '../../src/base/execaRunner.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import { run } from '../../src/connections/run.ts';
+import { withVariables } from '../../src/connections/withVariables.ts';
+import { HostCredentials } from '../../src/credentials/hostCredentials.ts';
+import { SharedCredentials } from '../../src/credentials/sharedCredentials.ts';
 import { Client, succeed } from './support/client.ts';
 import { quiet, until, type TestDoor } from './support/door.ts';
 import { connect, exchange, freePort, reverser, socks } from './support/net.ts';
 
 /** Bytes of the test of whole streams, each way. */
 const streamBytes = Number(process.env['DOORS_BYTES'] ?? 32 * 1024 * 1024);
+/** Bound on it in milliseconds: an emulated machine encrypts a megabyte or two a second. */
+const streamMs = 300_000 + (2 * streamBytes) / 1000;
 /** How many clients come at once. */
 const crowd = Number(process.env['DOORS_CLIENTS'] ?? 50);
 
@@ -21,6 +29,22 @@ else { socket($s, AF_INET, SOCK_STREAM, 0); setsockopt($s, SOL_SOCKET, SO_REUSEA
   bind($s, pack_sockaddr_in($at, INADDR_LOOPBACK)) or die $!; }
 listen($s, 9); print "ready ", ($at =~ m{/} ? $at : (unpack_sockaddr_in(getsockname $s))[0]), "\\n";
 while (accept(my $c, $s)) { local $/; my $all = <$c>; print $c scalar reverse $all; close $c }`;
+
+/** A web server inside, for perl: the files of a folder, for whoever says that he is `me` with the password `secret`. */
+const filesInside = `
+use strict; use Socket; $| = 1; my $root = shift;
+socket(my $s, AF_INET, SOCK_STREAM, 0); bind($s, pack_sockaddr_in(0, INADDR_LOOPBACK)); listen($s, 9);
+print "ready ", (unpack_sockaddr_in(getsockname $s))[0], "\\n";
+while (accept(my $c, $s)) {
+  my ($path) = <$c> =~ m{^GET ([^ ?]*)};
+  my ($allowed, $line);
+  while (defined($line = <$c>) && $line =~ /\\S/) { $allowed = 1 if $line =~ /^authorization: Basic bWU6c2VjcmV0\\s/i }
+  my ($status, $header, $body) = ("404 Not Found", "", "");
+  if (!$allowed) { ($status, $header) = ("401 Unauthorized", "WWW-Authenticate: Basic realm=test\\r\\n") }
+  elsif (-f "$root$path" && open my $file, "<", "$root$path") { local $/; ($status, $body) = ("200 OK", scalar <$file>) }
+  print $c "HTTP/1.1 $status\\r\\n$header", "Content-Length: ", length $body, "\\r\\nConnection: close\\r\\n\\r\\n$body";
+  close $c;
+}`;
 
 /**
  * What every door must do for OpenSSH's own clients, whatever is behind it.
@@ -101,39 +125,43 @@ export function doorTable(kind: string, open: () => Promise<TestDoor>): void {
         expect(await quiet(door)).toEqual([]);
       });
 
-      it(`carry ${Math.round(streamBytes / 1024 / 1024)} MiB each way, byte for byte`, async () => {
-        const file = path.join(scratch, 'stream');
-        const block = randomBytes(1 << 20);
-        const writing = createWriteStream(file);
-        await pipeline(function* () {
-          for (let left = streamBytes; left > 0; left -= block.length) {
-            block.writeUInt32BE(left >>> 0, 0);
-            yield Buffer.from(block.subarray(0, Math.min(left, block.length)));
-          }
-        }, writing);
-        const hash = createHash('sha256');
-        for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
-        const expected = hash.digest('hex');
-        await succeed('sh', [
-          '-c',
-          `ssh -F "$1" "$2" 'cat > /tmp/stream' < "$3"`,
-          'sh',
-          door.config,
-          door.alias,
-          file,
-        ]);
-        expect(await inside('sha256sum < /tmp/stream')).toBe(`${expected}  -\n`);
-        expect(
+      it(
+        `carry ${Math.round(streamBytes / 1024 / 1024)} MiB each way, byte for byte`,
+        async () => {
+          const file = path.join(scratch, 'stream');
+          const block = randomBytes(1 << 20);
+          const writing = createWriteStream(file);
+          await pipeline(function* () {
+            for (let left = streamBytes; left > 0; left -= block.length) {
+              block.writeUInt32BE(left >>> 0, 0);
+              yield Buffer.from(block.subarray(0, Math.min(left, block.length)));
+            }
+          }, writing);
+          const hash = createHash('sha256');
+          for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+          const expected = hash.digest('hex');
           await succeed('sh', [
             '-c',
-            `ssh -F "$1" "$2" 'cat /tmp/stream' | sha256sum`,
+            `ssh -F "$1" "$2" 'cat > /tmp/stream' < "$3"`,
             'sh',
             door.config,
             door.alias,
-          ]),
-        ).toBe(`${expected}  -\n`);
-        await inside('rm /tmp/stream');
-      });
+            file,
+          ]);
+          expect(await inside('sha256sum < /tmp/stream')).toBe(`${expected}  -\n`);
+          expect(
+            await succeed('sh', [
+              '-c',
+              `ssh -F "$1" "$2" 'cat /tmp/stream' | sha256sum`,
+              'sh',
+              door.config,
+              door.alias,
+            ]),
+          ).toBe(`${expected}  -\n`);
+          await inside('rm /tmp/stream');
+        },
+        streamMs,
+      );
     });
 
     describe('terminals', () => {
@@ -481,6 +509,57 @@ export function doorTable(kind: string, open: () => Promise<TestDoor>): void {
         expect(await inside('sha256sum < fs/a; stat -c %a fs/a; rm -r fs')).toBe(
           `${createHash('sha256').update(data).digest('hex')}  -\n600\n`,
         );
+      });
+    });
+
+    describe('credentials of this computer', () => {
+      it('let git clone inside, and keys of the ssh-agent sign there, while they are shared', async () => {
+        const socket = path.join(scratch, 'agent');
+        const agent = new Client('ssh-agent', ['-D', '-a', socket]);
+        const key = path.join(scratch, 'agent-key');
+        await succeed('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
+        await until(async () => (await readdir(scratch)).includes('agent'));
+        await succeed('ssh-add', ['-q', key], { env: { SSH_AUTH_SOCK: socket } });
+        const config = path.join(scratch, 'gitconfig');
+        await writeFile(
+          config,
+          '[credential]\n helper = "!f() { cat >/dev/null; echo username=me; echo password=secret; }; f"\n',
+        );
+        await inside(
+          'git init -q w && cd w && git config user.email a@b && git config user.name a && echo one > f && git add f && git commit -qm one && cd .. && git clone -q --bare w web.git && git -C web.git update-server-info',
+        );
+        await succeed('ssh', ['-F', door.config, door.alias, 'cat > key.pub'], {
+          input: await readFile(`${key}.pub`),
+        });
+        const server = ssh(['-tt', door.alias, `exec perl -e '${filesInside}' $HOME/web.git`]);
+        await until(() => /ready \d+/.test(server.stdout));
+        const url = `http://127.0.0.1:${/ready (\d+)/.exec(server.stdout)?.[1]}/`;
+        const connection = await door.connect();
+        try {
+          const signal = new AbortController().signal;
+          const host = new HostCredentials({
+            runner: new ExecaRunner(silentLogger, { GIT_CONFIG_GLOBAL: config, GIT_CONFIG_NOSYSTEM: '1' }),
+            folder: scratch,
+            env: { SSH_AUTH_SOCK: socket },
+            log: silentLogger,
+          });
+          const shared = await SharedCredentials.open(connection, host, ['sshAgent', 'git'], signal);
+          const programs = withVariables(connection, { ...shared.variables, GIT_TERMINAL_PROMPT: '0' });
+          const code = async (...argv: readonly string[]): Promise<number | undefined> =>
+            (await run(programs, { argv, cwd: '/home/dev' }, signal)).code;
+          expect(await code('ssh-add', '-T', 'key.pub')).toBe(0);
+          expect(await code('git', 'clone', '-q', url, 'cloned')).toBe(0);
+          expect(await inside('cat cloned/f; ! grep -r secret cloned')).toBe('one\n');
+          shared.dispose();
+          expect(await code('git', 'clone', '-q', url, 'again')).not.toBe(0);
+          expect(await code('ssh-add', '-T', 'key.pub')).not.toBe(0);
+        } finally {
+          door.disconnect(connection);
+          await server.kill();
+          await agent.kill();
+        }
+        await inside('rm -rf w web.git cloned again key.pub');
+        expect(await quiet(door)).toEqual([]);
       });
     });
 

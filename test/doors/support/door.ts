@@ -3,6 +3,10 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { silentLogger } from '../../../src/base/log.ts';
+import type { Connection } from '../../../src/connections/connection.ts';
+import { DockerConnection } from '../../../src/connections/dockerConnection.ts';
+import { DockerEngine } from '../../../src/engines/docker.ts';
 import { pollUntil } from '../../../src/base/abort.ts';
 import { proxyCiphers } from '../../../src/ssh/config/entry.ts';
 import type { DoorFile } from '../../../src/ssh/doorFile.ts';
@@ -23,6 +27,10 @@ export interface TestDoor {
   readonly takesSocketsAway: boolean;
   /** The command lines of what runs in the environment besides its own services, read past the door. */
   processes(): Promise<string[]>;
+  /** The editor's own way in, as the same user. */
+  connect(): Promise<Connection>;
+  /** For whoever asked for it, when it is no longer needed. */
+  disconnect(connection: Connection): void;
   end(): Promise<void>;
 }
 
@@ -120,6 +128,15 @@ export async function containerDoor(
         .map((line) => line.trim().replace(/^\d+\s+/, ''));
       return lines.filter((line) => line !== '' && !/^(\/sbin\/docker-init|sleep infinity)/.test(line));
     },
+    connect: () =>
+      Promise.resolve(
+        new DockerConnection(
+          new DockerEngine({ program: 'docker' }, silentLogger),
+          { containerId, user: door.user, env: {}, cwd: '/' },
+          silentLogger,
+        ),
+      ),
+    disconnect: (connection) => connection.dispose(),
     end: async () => {
       await succeed('docker', ['rm', '--force', '--volumes', containerId]);
       // Kept for whoever works on this table: to make it takes most of a minute.

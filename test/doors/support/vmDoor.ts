@@ -56,6 +56,9 @@ export async function vmDoor(): Promise<TestDoor> {
       alias,
       config: book.configFile,
       folder: await mkdtemp(path.join(lab.folder, 'door-')),
+      connect: () => Promise.resolve(connection),
+      // It is the machine's own, and ends with it.
+      disconnect: () => undefined,
       processes: async () => {
         const left = [...own];
         return (await all()).filter((line) => {
