@@ -9,6 +9,8 @@ import { dial } from '../../src/environments/vm/dial.ts';
 import { never } from '../engines/support/docker.ts';
 import { virsh, vmLab, type VmLab } from '../engines/support/vm.ts';
 import { compareAll, isWanted, type BenchOptions, type Report, type Row } from './harness.ts';
+import { PeerMachine } from './peerMachine.ts';
+import { prompt } from './prompt.ts';
 import { StockMachine } from './stockMachine.ts';
 
 const exec = promisify(execFile);
@@ -21,6 +23,7 @@ const bootMs = 300_000;
 export async function vmBootSuite(bench: BenchOptions): Promise<Report> {
   const groups = [
     ['power-on → SSH', powerOnRows],
+    ['VM from ready snapshot', snapshotRows],
     ['one line changed', changeRows],
   ] as const;
   const rows: Row[] = [];
@@ -70,6 +73,42 @@ async function powerOnRows(lab: VmLab, bench: BenchOptions): Promise<readonly Ro
     return await compareAll([comparison], bench);
   } finally {
     await stock?.remove();
+    await vm.destroy(options);
+    vm.dispose();
+  }
+}
+
+/** Neither side's destroying is measured. */
+async function snapshotRows(lab: VmLab, bench: BenchOptions): Promise<readonly Row[]> {
+  const project = await lab.project('snapshot', {
+    image: 'debian:bookworm',
+    postCreateCommand: 'true',
+    customizations: { switchyard: { vm: { memory: '1gb', disk: '6gb', readySnapshot: true } } },
+  });
+  const vm = lab.provider.forProject(project);
+  const peer = new PeerMachine(project, path.join(lab.folder, 'peer'));
+  let end = (): Promise<void> => Promise.resolve();
+  try {
+    await (
+      await vm.open(options)
+    ).hooks;
+    await peer.prepare();
+    const comparison = {
+      name: 'VM from ready snapshot, after destroy',
+      goal: '<=0.2',
+      peerName: 'vagrant up of a new machine',
+      ours: async () => {
+        const opened = await vm.open(options);
+        if (opened.start?.how !== 'restore') throw new Error(`It was not restored: ${opened.start?.how}.`);
+        [end] = await Promise.all([prompt(opened), opened.hooks]);
+      },
+      peer: () => peer.up(),
+      before: (side: 'ours' | 'peer') => (side === 'ours' ? vm.destroy(options, true) : peer.remove()),
+      after: (side: 'ours' | 'peer') => (side === 'ours' ? end() : Promise.resolve()),
+    };
+    return await compareAll([comparison], bench);
+  } finally {
+    await peer.remove();
     await vm.destroy(options);
     vm.dispose();
   }
