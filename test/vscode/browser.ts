@@ -95,6 +95,10 @@ function startServer(editor: Editor, workspace: Workspace): ChildProcess {
  */
 async function runIn(browser: Browser, origin: string, project: string, entry: string): Promise<number> {
   const page = await browser.newPage();
+  // Asked for by a window of nobody's, which nobody would allow it.
+  await page
+    .context()
+    .grantPermissions(['clipboard-read', 'clipboard-write'], { origin: `http://${origin}` });
   const ended = Promise.withResolvers<number>();
   const windowLines = createWriteStream(windowLog, { flags: 'a' });
   // Both names are what the workbench calls where its smoke-test driver is on.

@@ -73,6 +73,21 @@ describe('A window inside', () => {
     assert.match(inside.toString(), /^server\.pl$/m);
   });
 
+  it('has an SSH command, which any shell runs as it was copied', async () => {
+    await vscode.commands.executeCommand('switchyard.copySshCommand', { kind: 'container' });
+    const command = await vscode.env.clipboard.readText();
+    assert.equal(command, 'ssh switchyard-sample-container');
+    // As it is, ssh looks for its configuration in the home folder of the system's user, which is not this window's.
+    const config = join(homedir(), '.ssh', 'switchyard', 'config');
+    const shell = `ssh() { command ssh -F "$CONFIG" "$@"; }; ${command} ls /workspaces/sample`;
+    const inside = execFileSync('sh', ['-c', shell], {
+      env: { ...process.env, CONFIG: config },
+      input: '',
+      timeout: programMs,
+    });
+    assert.match(inside.toString(), /^server\.pl$/m);
+  });
+
   for (const id of ['ms-vscode-remote.remote-containers', 'anysphere.remote-containers']) {
     it(`gives ${id} the container in hexadecimal digits and the folder inside`, async () => {
       const [opened] = (await open(id, 'new')) as { folder: string; which: string }[];
