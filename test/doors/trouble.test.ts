@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -185,10 +185,17 @@ describe('requests that no client should make', () => {
     await sftp.begin();
   });
 
-  it('a changed host key is refused', async () => {
-    const { code, stderr } = await ssh(door, ['-o', 'HostKeyAlias=other', door.alias, 'true']).ended;
+  it('a changed host key is refused, with the one that it has now and the line to look at', async () => {
+    const other = path.join(door.folder, 'other');
+    await succeed('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', other]);
+    await writeFile(`${other}.hosts`, `${door.alias} ${await readFile(`${other}.pub`, 'utf8')}`);
+    const now = await succeed('ssh-keygen', ['-lf', `${door.door.hostKeyFile}.pub`]);
+    const { code, stderr } = await ssh(door, ['-o', `UserKnownHostsFile=${other}.hosts`, door.alias, 'true'])
+      .ended;
     expect(code).toBe(255);
-    expect(stderr).toMatch(/Host key verification failed|No ED25519 host key is known/);
+    expect(stderr).toContain('REMOTE HOST IDENTIFICATION HAS CHANGED');
+    expect(stderr).toContain(/SHA256:\S+/.exec(now)?.[0] ?? 'no fingerprint');
+    expect(stderr).toContain(`${other}.hosts:1`);
   });
 
   it('a user that is not there is told so', async () => {
