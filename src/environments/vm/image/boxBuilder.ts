@@ -9,7 +9,7 @@ import type { Progress } from '../../../base/progress.ts';
 import { buildLabel } from '../../buildLabel.ts';
 import type { Acceleration } from '../acceleration.ts';
 import { buildFailure, runStep, sweepBuildContainers, withBuildContainer } from './buildContainer.ts';
-import { familyOf, parseOsRelease, type Distribution, type Family } from './family.ts';
+import { familyOf, lacks, parseOsRelease, type Distribution, type Family } from './family.ts';
 import { assembleScript, builderContext, guestFiles } from './guestFiles.ts';
 import { contentKey, type GuestKeys } from './keys.ts';
 import { firstFile, packFiles, type TarFile } from './tar.ts';
@@ -66,7 +66,7 @@ export class BoxBuilder {
     const { progress, signal } = options;
     const onLine = (line: string): void => progress.line(line);
     await sweepBuildContainers(this.#docker, signal);
-    const family = familyOf(await this.#distribution(image, signal), image);
+    const family = await this.family(image, signal);
     await this.#ensureBuilder(progress, signal);
     progress.step(l10n.t('Adding a kernel'));
     const system = { image, script: family.systemScript, input: false, scratch: [] };
@@ -78,9 +78,16 @@ export class BoxBuilder {
     });
   }
 
-  /** The family of an image, without running anything of it. */
+  /** The family of an image, without running anything of it. @throws SwitchyardError `image.family` */
   async family(image: string, signal: AbortSignal): Promise<Family> {
-    return familyOf(await this.#distribution(image, signal), image);
+    const step = { image, script: '', input: false, scratch: [] };
+    return withBuildContainer(this.#docker, step, signal, async (container) => {
+      const family = familyOf(await distributionOf(container, signal), image);
+      for (const program of family.programs) {
+        if (!(await isThere(container, program, signal))) throw lacks(image, program);
+      }
+      return family;
+    });
   }
 
   async #assemble(
@@ -105,23 +112,6 @@ export class BoxBuilder {
         signal.throwIfAborted();
         throw buildFailure(what, '', error);
       }
-    });
-  }
-
-  async #distribution(image: string, signal: AbortSignal): Promise<Distribution | undefined> {
-    const step = { image, script: '', input: false, scratch: [] };
-    return withBuildContainer(this.#docker, step, signal, async (container) => {
-      // The second is a link to the first nearly everywhere.
-      for (const path of ['/usr/lib/os-release', '/etc/os-release']) {
-        try {
-          const archive = await container.getArchive({ path, abortSignal: signal });
-          const text = await firstFile(asReadable(archive));
-          if (text !== undefined) return parseOsRelease(text);
-        } catch (error) {
-          if ((error as { statusCode?: number }).statusCode !== 404) throw error;
-        }
-      }
-      return undefined;
     });
   }
 
@@ -170,6 +160,37 @@ export class BoxBuilder {
         : buildFailure(what, text, error);
     });
   }
+}
+
+async function distributionOf(
+  container: Docker.Container,
+  signal: AbortSignal,
+): Promise<Distribution | undefined> {
+  // The second is a link to the first nearly everywhere.
+  for (const path of ['/usr/lib/os-release', '/etc/os-release']) {
+    try {
+      const archive = await container.getArchive({ path, abortSignal: signal });
+      const text = await firstFile(asReadable(archive));
+      if (text !== undefined) return parseOsRelease(text);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+  return undefined;
+}
+
+async function isThere(container: Docker.Container, path: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    await container.infoArchive({ path, abortSignal: signal });
+    return true;
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    return false;
+  }
+}
+
+function isNotFound(error: unknown): boolean {
+  return (error as { statusCode?: number }).statusCode === 404;
 }
 
 /** The engine's answers are Node streams; its types know only the older interface. */

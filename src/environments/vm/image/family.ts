@@ -12,6 +12,8 @@ export interface Distribution {
 /** A group of distributions that become a machine in the same way. */
 export interface Family {
   readonly name: 'debian';
+  /** Without which nothing can be added to an image; absolute paths in it. */
+  readonly programs: readonly string[];
   /** Runs as root in a container of the image; afterwards the image can boot with systemd and has sshd. */
   readonly systemScript: string;
 }
@@ -19,6 +21,7 @@ export interface Family {
 // python3 runs the agent of the workspace sync.
 const debian: Family = {
   name: 'debian',
+  programs: ['/bin/sh', '/usr/bin/apt-get'],
   systemScript: String.raw`
 set -eu
 export DEBIAN_FRONTEND=noninteractive
@@ -59,12 +62,29 @@ export function parseOsRelease(text: string): Distribution {
  */
 export function familyOf(distribution: Distribution | undefined, image: string): Family {
   if (distribution?.ids.some((id) => id === 'debian' || id === 'ubuntu')) return debian;
-  throw new SwitchyardError({
-    code: 'image.family',
-    what: l10n.t('The image {0} cannot become a virtual machine.', image),
-    why: distribution
+  throw cannotBecome(
+    image,
+    distribution
       ? l10n.t('It is built on {0}; a machine can be made of Debian and Ubuntu images.', distribution.name)
       : l10n.t('It does not say what distribution it is built on: it has no os-release file.'),
+  );
+}
+
+/** An image of a family that lacks what every image of that family has. @param program absolute path in the image */
+export function lacks(image: string, program: string): SwitchyardError {
+  return cannotBecome(
+    image,
+    program === '/bin/sh'
+      ? l10n.t('It has no shell, so nothing that a machine needs can be added to it.')
+      : l10n.t('It has no {0}, so nothing that a machine needs can be added to it.', program),
+  );
+}
+
+function cannotBecome(image: string, why: string): SwitchyardError {
+  return new SwitchyardError({
+    code: 'image.family',
+    what: l10n.t('The image {0} cannot become a virtual machine.', image),
+    why,
     next: l10n.t('Base the Dockerfile on Debian or Ubuntu, or open the project in the container.'),
     remedies: [{ do: 'showLog' }],
   });
