@@ -14,7 +14,7 @@ import {
   type DockerEndpoint,
   type EndpointSurroundings,
 } from './dockerEndpoint.ts';
-import { explainDockerError } from './dockerErrors.ts';
+import { explainDockerError, expectKnownApi, statusOf } from './dockerErrors.ts';
 import { SshDialFailed } from './sshDial.ts';
 
 /** How long a call that the engine answers at once may take, in milliseconds. */
@@ -74,6 +74,7 @@ export class DockerEngine implements Disposable {
     } catch (error) {
       if (options.signal.aborted) throw options.signal.reason;
       if (isUnreachable(error)) this.#found = undefined;
+      if (statusOf(error) !== undefined) await expectApi(docker, what, endpoint, error);
       throw explainDockerError(error, what, endpoint, {
         platform: process.platform,
         hasProgram: await isProgram(this.#options.program, this.#env()),
@@ -138,6 +139,23 @@ export class DockerEngine implements Disposable {
     if (options.agent) this.#agents.add(options.agent);
     return { endpoint, docker: new Client(options) };
   }
+}
+
+/** An engine that refuses a call may only be too old for it; while it does what is asked, nobody has to ask. */
+async function expectApi(
+  docker: Dockerode,
+  what: string,
+  endpoint: DockerEndpoint,
+  cause: unknown,
+): Promise<void> {
+  let version: string | undefined;
+  try {
+    version = (await abortable(docker.version(), AbortSignal.timeout(callMs))).ApiVersion;
+  } catch {
+    // Then the refusal itself is what is known.
+    return;
+  }
+  expectKnownApi(version, what, endpoint, cause);
 }
 
 interface Found {

@@ -76,6 +76,38 @@ export function explainDockerError(
   });
 }
 
+/** Of Docker 19.03, and of what Podman speaks. */
+const oldestApi = '1.40';
+
+/**
+ * @param version as the engine answers: "1.41"
+ * @throws SwitchyardError `docker.failed` where it is older than what Switchyard asks for
+ */
+export function expectKnownApi(
+  version: string | undefined,
+  what: string,
+  endpoint: DockerEndpoint,
+  cause: unknown,
+): void {
+  const [major = NaN, minor = NaN] = (version ?? '').split('.').map(Number);
+  const [wantedMajor = 0, wantedMinor = 0] = oldestApi.split('.').map(Number);
+  if (version === undefined || !(major < wantedMajor || (major === wantedMajor && minor < wantedMinor)))
+    return;
+  throw new SwitchyardError({
+    code: 'docker.failed',
+    what,
+    why: l10n.t(
+      'The engine at {0} is too old: it speaks version {1} of its API, and Switchyard needs {2}.',
+      endpoint.host,
+      version,
+      oldestApi,
+    ),
+    next: l10n.t('Update Docker, or choose another engine.'),
+    remedies: [{ do: 'checkRequirements' }],
+    cause,
+  });
+}
+
 /** An engine on another computer that was not reached: what ssh said, as what a person can do. */
 function explainDial(error: SshDialFailed, what: string, endpoint: DockerEndpoint): SwitchyardError {
   const common = { what, detail: error.said, cause: error };

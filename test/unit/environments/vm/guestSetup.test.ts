@@ -56,6 +56,25 @@ describe('the environment of the guest', () => {
     });
   });
 
+  it('is substituted once: what refers to itself, or in a circle, stays as it is', () => {
+    const merged = {
+      containerEnv: { A: '${containerEnv:B}', B: '${containerEnv:A}', C: '${containerEnv:C}' },
+      remoteEnv: {
+        ONE: '${containerEnv:A}',
+        TWO: '${containerEnv:TWO}',
+        THREE: '${containerEnv:C}',
+        FOUR: '${containerEnv:}${containerEnv}${nothing:A}',
+      },
+    };
+    expect(guestEnvironment(merged, image)).toMatchObject({
+      A: '${containerEnv:B}',
+      ONE: '${containerEnv:B}',
+      TWO: '',
+      THREE: '${containerEnv:C}',
+      FOUR: '${containerEnv:}${containerEnv}${nothing:A}',
+    });
+  });
+
   it('has Docker’s PATH where the image says nothing', () => {
     expect(guestEnvironment({}, { env: [], user: '' })['PATH']).toContain('/usr/local/sbin:');
   });
