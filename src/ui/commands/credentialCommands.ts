@@ -24,7 +24,7 @@ export function credentialCommands(services: CommandServices, credentials: Windo
       }));
       const chosen = await vscode.window.showQuickPick(items, {
         title: l10n.t('Share Credentials'),
-        placeHolder: l10n.t('What may programs inside {0} use?', model.project.name),
+        placeHolder: l10n.t('What may programs inside {0} use of this computer?', model.project.name),
         canPickMany: true,
       });
       if (chosen)
@@ -42,8 +42,8 @@ export function credentialCommands(services: CommandServices, credentials: Windo
 function detailOf(kind: CredentialKind): string {
   switch (kind) {
     case 'sshAgent':
-      return l10n.t('Programs inside sign in with your keys. The keys stay here.');
+      return l10n.t('Whatever runs inside signs in with your keys. The keys stay here.');
     case 'git':
-      return l10n.t('Git inside gets passwords from your helpers, for any host.');
+      return l10n.t('Whatever runs inside gets passwords from your git helpers, for any host.');
   }
 }
