@@ -126,8 +126,8 @@ export class Engine {
   async #scan(signal: AbortSignal): Promise<void> {
     const { sides, rules } = this.#parts;
     const [host, guest] = await Promise.all([
-      sides.host.scan(rules, signal),
-      sides.guest.scan(rules, signal),
+      sides.host.scan(rules, signal, this.#trees.host),
+      sides.guest.scan(rules, signal, this.#trees.guest),
     ]);
     this.#trees = { host: host.entries, guest: guest.entries };
     for (const side of ['host', 'guest'] as const) {

@@ -105,8 +105,15 @@ export interface Side {
   readonly identity: SideIdentity;
   /** Fires once when the side is gone for good, where it can tell without being asked. */
   readonly onDidLose?: Event<Error>;
-  /** Every entry that the rules do not ignore. Rejects unless it saw all of it. */
-  scan(rules: readonly Rule[], signal: AbortSignal): Promise<ScanResult>;
+  /**
+   * Every entry that the rules do not ignore. Rejects unless it saw all of it.
+   * @param known what a scan before this one found, whose strings may be used again
+   */
+  scan(
+    rules: readonly Rule[],
+    signal: AbortSignal,
+    known?: ReadonlyMap<BytePath, Entry>,
+  ): Promise<ScanResult>;
   /** What stands at these paths now; undefined for nothing. */
   stat(paths: readonly BytePath[], signal: AbortSignal): Promise<(Entry | undefined)[]>;
   /** sha256 of files, with the entry that they had before and after. */

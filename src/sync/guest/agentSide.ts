@@ -81,16 +81,21 @@ export class AgentSide implements Side, Disposable {
     });
   }
 
-  async scan(rules: readonly Rule[], signal: AbortSignal): Promise<ScanResult> {
-    return this.#scan('scan', rules.flatMap(ruleFields), signal);
+  async scan(
+    rules: readonly Rule[],
+    signal: AbortSignal,
+    known: ReadonlyMap<BytePath, Entry> = new Map(),
+  ): Promise<ScanResult> {
+    return this.#scan('scan', rules.flatMap(ruleFields), known, signal);
   }
 
   async #scan(
     request: 'scan' | 'scanStage',
     fields: readonly Field[],
+    known: ReadonlyMap<BytePath, Entry>,
     signal: AbortSignal,
   ): Promise<ScanResult> {
-    const reader = new ScanReader(readRecord, signal);
+    const reader = new ScanReader(readRecord, known, signal);
     const [count] = await this.client.ask(request, fields, signal, (part) => {
       for (const chunk of part) reader.take(chunk);
     });
@@ -198,7 +203,7 @@ export class AgentSide implements Side, Disposable {
   }
 
   async scanStage(id: string, signal: AbortSignal): Promise<ScanResult> {
-    return this.#scan('scanStage', [id], signal);
+    return this.#scan('scanStage', [id], new Map(), signal);
   }
 
   async dropStage(id: string, signal: AbortSignal): Promise<void> {

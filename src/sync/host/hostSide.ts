@@ -66,8 +66,12 @@ export class HostSide implements Side, Disposable {
     }
   }
 
-  async scan(rules: readonly Rule[], signal: AbortSignal): Promise<ScanResult> {
-    const reader = new ScanReader(trustedRecord, signal);
+  async scan(
+    rules: readonly Rule[],
+    signal: AbortSignal,
+    known: ReadonlyMap<BytePath, Entry> = new Map(),
+  ): Promise<ScanResult> {
+    const reader = new ScanReader(trustedRecord, known, signal);
     const part = (data: Uint8Array): void =>
       reader.take(Buffer.from(data.buffer, data.byteOffset, data.length));
     const count = (await this.#waiting.ask({ call: 'scan', rules }, signal, part)) as number;
