@@ -20,7 +20,8 @@ interface Internals {
 
 /**
  * ssh2 makes a cipher for every packet, and Node.js a key out of the bytes for every cipher, which takes
- * longer than to encrypt. A key that is one already is taken as it is. To be called after every handshake.
+ * longer than to encrypt. A key that is one already is taken as it is, and outgoing packets are made by an object
+ * of ours (`GcmSeal`). To be called after every handshake.
  */
 export function keepKeys(client: Client | Connection): void {
   const { _protocol: protocol } = client as unknown as Internals;
