@@ -2,17 +2,20 @@ import type { Duplex } from 'node:stream';
 
 /** A chunk of this many bytes needs no company. */
 const largeBytes = 1 << 15;
-/** So many bytes in small chunks within this time, in milliseconds, are a stream of much data. */
-const muchBytes = 1 << 14;
-const withinMs = 2;
+/** So many bytes in small chunks within this time, in milliseconds, are a stream, and no answers to questions. */
+const muchBytes = 1 << 17;
+const withinMs = 8;
 /** How long what comes meanwhile is left to gather, in milliseconds; no timer is finer. */
 const gatherMs = 1;
+/** It is a stream still where so many bytes came soon after that, within this time in milliseconds. */
+const worthBytes = 1 << 15;
+const soonMs = 2;
 
 /**
  * Reads a stream of the engine so that much data comes in large chunks. Between it and a program stands containerd's
  * shim, which passes on 4 KiB at a time; each of them would wake this process, and everything behind it. So once
- * small chunks follow each other quickly, what comes is left with the system for a moment. A few bytes now and then
- * are read at once.
+ * small chunks follow each other quickly, what comes is left with the system for a moment. Answers to a client that
+ * waits for each are read at once.
  * @see https://github.com/containerd/containerd/blob/v1.6.20/pkg/process/io.go ("bufPool")
  */
 export class BatchReader {
@@ -20,6 +23,7 @@ export class BatchReader {
   readonly #onData: (chunk: Buffer) => void;
   #since = 0;
   #bytes = 0;
+  #isStream = false;
   #gathering: NodeJS.Timeout | undefined;
   #isFull = false;
 
@@ -53,12 +57,15 @@ export class BatchReader {
     this.#bytes += chunk.length;
     if (chunk.length >= largeBytes || this.#gathering) return;
     const now = performance.now();
-    if (now - this.#since > withinMs) {
-      this.#since = now;
-      this.#bytes = chunk.length;
-    } else if (this.#bytes >= muchBytes) {
+    const isLate = now - this.#since > (this.#isStream ? soonMs : withinMs);
+    if (this.#bytes >= (this.#isStream ? worthBytes : muchBytes) && (this.#isStream || !isLate)) {
+      this.#isStream = true;
       this.#stream.pause();
       this.#gathering = setTimeout(() => this.#goOn(), gatherMs);
+    } else if (isLate) {
+      this.#isStream = false;
+      this.#since = now;
+      this.#bytes = chunk.length;
     }
   }
 

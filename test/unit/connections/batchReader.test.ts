@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Duplex } from 'node:stream';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { BatchReader } from '../../../src/connections/batchReader.ts';
 
 const small = Buffer.alloc(4096, 1);
@@ -8,6 +8,10 @@ const small = Buffer.alloc(4096, 1);
 function source(): Duplex {
   return new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
 }
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 describe('reading what the engine sends', () => {
   it('leaves many small chunks to gather for a moment, and loses none', async () => {
@@ -18,7 +22,7 @@ describe('reading what the engine sends', () => {
     stream.on('pause', () => pauses++);
     for (let index = 0; index < 1000; index++) {
       stream.push(small);
-      if (index % 10 === 9) await new Promise((resolve) => setImmediate(resolve));
+      if (index % 50 === 49) await new Promise((resolve) => setImmediate(resolve));
     }
     stream.push(null);
     await once(stream, 'end');
@@ -37,6 +41,22 @@ describe('reading what the engine sends', () => {
       expect(stream.isPaused()).toBe(false);
     }
     expect(got).toEqual([1, 100, 4096, 1 << 16, 1 << 16, 1 << 16]);
+    stream.destroy();
+  });
+
+  it('does not hold up a client that waits for each answer, however many there are', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const stream = source();
+    let bytes = 0;
+    new BatchReader(stream, (chunk) => (bytes += chunk.length));
+    stream.resume();
+    await new Promise((resolve) => setImmediate(resolve));
+    for (let index = 0; index < 100; index++) {
+      for (let chunk = 0; chunk < 8; chunk++) stream.push(small);
+      expect(stream.isPaused()).toBe(false);
+      vi.advanceTimersByTime(4);
+    }
+    expect(bytes).toBe(800 * small.length);
     stream.destroy();
   });
 
