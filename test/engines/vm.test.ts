@@ -5,6 +5,8 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../src/base/log.ts';
 import type { Project } from '../../src/config/project.ts';
+import type { Connection } from '../../src/connections/connection.ts';
+import { run } from '../../src/connections/run.ts';
 import type { Environment } from '../../src/environments/environment.ts';
 import { SshBook } from '../../src/ssh/config/sshBook.ts';
 import { Doors } from '../../src/ssh/doors.ts';
@@ -259,6 +261,7 @@ describe('a project in its VM', () => {
         shell.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString())),
       );
       shell.stderr.resume();
+      await setClockBack(before);
       await vm.suspend(options());
       expect(vm.status.state).toBe('suspended');
       await writeFile(path.join(project.folder, 'asleep.txt'), 'written while it slept\n');
@@ -271,9 +274,22 @@ describe('a project in its VM', () => {
       shell.dispose();
       expect(await output(connection, ['cat', 'asleep.txt'])).toBe('written while it slept');
       await output(connection, ['sh', '-c', 'kill -0 $(cat ~/pid)']);
-      const clock = Number(await output(connection, ['date', '+%s']));
-      expect(Math.abs(clock - Date.now() / 1000)).toBeLessThan(30);
+      expect(await clockError(connection)).toBeLessThan(30);
       expect(await output(connection, ['cat', '/home/dev/hooks.log'])).toBe('created\nstarted');
+    },
+    slow,
+  );
+
+  it(
+    'has its clock right and its connection also where somebody else woke it',
+    async () => {
+      const before = await vm.connect(never);
+      await setClockBack(before);
+      await vm.suspend(options());
+      await virsh('start', `switchyard-${project.id}-vm`);
+      expect((await vm.refresh(never)).state).toBe('running');
+      expect(await vm.connect(never)).toBe(before);
+      expect(await clockError(before)).toBeLessThan(30);
     },
     slow,
   );
@@ -371,3 +387,14 @@ describe('a project in its VM', () => {
     slow,
   );
 });
+
+/** As much as no sleep of a test lasts. */
+async function setClockBack(connection: Connection): Promise<void> {
+  const argv = ['date', '-u', '-s', `@${Math.round(Date.now() / 1000) - 3600}`];
+  expect((await run(connection, { argv, user: 'root', cwd: '/' }, never)).code).toBe(0);
+}
+
+/** Seconds by which the guest's clock is off. */
+async function clockError(connection: Connection): Promise<number> {
+  return Math.abs(Number(await output(connection, ['date', '+%s'])) - Date.now() / 1000);
+}

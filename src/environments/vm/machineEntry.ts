@@ -154,22 +154,24 @@ export class MachineEntry implements Disposable {
     try {
       await this.#machine.suspend(progress, signal);
     } catch (error) {
-      await this.#goOn();
+      await this.#access.setAsleep(false);
+      this.sync?.letGo();
       throw error;
     }
   }
 
   /** What libvirt says became of it, while nothing of this window is under way. */
-  async noteState(state: EnvironmentState, record: MachineRecord | undefined): Promise<void> {
+  async noteState(
+    state: EnvironmentState,
+    record: MachineRecord | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
     this.#mounted = record?.mounted === true;
     // A machine that sleeps has its end of the connection with it.
     if (state !== 'running' && state !== 'suspended') this.disconnect();
-    if (state === 'running') await this.#goOn();
-  }
-
-  /** The machine does not sleep (any more). */
-  async #goOn(): Promise<void> {
-    await this.#access.setAsleep(false);
+    if (state !== 'running') return;
+    // Whoever woke it: its clock stood still.
+    await this.#access.wake(signal);
     this.sync?.letGo();
   }
 

@@ -241,7 +241,7 @@ export class VmEnvironment implements Environment {
   async #look(signal: AbortSignal): Promise<void> {
     const [info, record] = await Promise.all([this.#guest.machine.glance(signal), this.#guest.record.read()]);
     const state = stateOf(info);
-    if (this.#lifecycle.underWay === undefined) await this.#guest.entry.noteState(state, record);
+    if (this.#lifecycle.underWay === undefined) await this.#guest.entry.noteState(state, record, signal);
     await this.#tell(state, info?.run, record);
   }
 
