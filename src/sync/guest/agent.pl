@@ -262,11 +262,12 @@ sub place {
                 copy($name, $room);
                 expect($name, $expected);
             } else { trouble() }
-            trash_count($before->[2]);
+            # Nothing before this: what somebody puts there after that look would be gone.
             if (!rename $staged, $name) {
                 trouble() unless $! == EXDEV;
                 $mine = beside($staged, $name, $expected);
             }
+            trash_count($before->[2]);
         }
         1;
     };

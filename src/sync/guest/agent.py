@@ -191,7 +191,9 @@ class Tree:
                 os.unlink(file)
                 self.used -= size
 
-    def trash_keep(self, fd, name, path, want):
+    # Keeps in the trash, besides, what is about to be replaced. Between this look and the replacing nothing is
+    # to be done: what somebody puts there meanwhile would be gone.
+    def trash_keep(self, fd, name, path, want, before):
         room = self.trash_room(path, b'replaced')
         try:
             os.link(name, room, src_dir_fd=fd, follow_symlinks=False)
@@ -200,9 +202,10 @@ class Tree:
                 raise
             self.copy(fd, name, room)
             self.expect(fd, name, want)
-        st = os.lstat(room)
-        self.trash_count(st.st_size)
-        return st, room
+            return
+        if core(os.lstat(room)) != core(before):
+            os.unlink(room)
+            raise Refused('stale', 'it changed just now')
 
     def copy(self, fd, name, to):
         st = os.stat(name, dir_fd=fd, follow_symlinks=False)
@@ -247,11 +250,9 @@ class Tree:
                 else:
                     before = os.stat(name, dir_fd=fd, follow_symlinks=False)
                     self.expect(fd, name, expected)
-                    kept, room = self.trash_keep(fd, name, path, expected)
-                    if kept.st_ino == before.st_ino and core(kept) != core(before):
-                        os.unlink(room)
-                        raise Refused('stale', 'it changed just now')
+                    self.trash_keep(fd, name, path, expected, before)
                     os.rename(staged, name, dst_dir_fd=fd)
+                    self.trash_count(before.st_size)
             except FileExistsError:
                 raise Refused('stale', 'something is there already')
             except OSError as e:

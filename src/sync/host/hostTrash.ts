@@ -9,6 +9,8 @@ import { printOf } from './hostScan.ts';
 export interface Trashed {
   /** Whether it is what was meant to go: the same inode, unchanged. */
   holds(print: string): boolean;
+  /** In bytes. */
+  readonly size: number;
   /** Takes it out of the trash again without a trace; where it came from holds it still. */
   forget(): void;
   /** Back to `to`, unless something is there by now: then it stays in the trash. */
@@ -33,7 +35,10 @@ export class HostTrash {
     this.#index = fs.openSync(path.join(folder, 'index'), 'a', 0o600);
   }
 
-  /** Keeps the file as well under its path, for what is about to replace it. */
+  /**
+   * Keeps the file as well under its path, for what is about to replace it: between the two nothing else is to
+   * be done, for what somebody puts there meanwhile would be gone. Then `count` it.
+   */
   keep(from: Place, at: BytePath, why: string): Trashed {
     const to = this.#room(at, why);
     try {
@@ -43,15 +48,15 @@ export class HostTrash {
       copy(from, to);
       return new InTrash(to, true);
     }
-    return this.#counted(new InTrash(to, false), to);
+    return new InTrash(to, false);
   }
 
-  /** Moves the file here. */
+  /** Moves the file here. `count` it once it is sure that it stays. */
   take(from: Place, at: BytePath, why: string): Trashed {
     const to = this.#room(at, why);
     try {
       fs.renameSync(from, to);
-      return this.#counted(new InTrash(to, false), to);
+      return new InTrash(to, false);
     } catch (error) {
       if (!isCopyable(error)) throw error;
     }
@@ -59,13 +64,13 @@ export class HostTrash {
     const before = printOf(fs.lstatSync(from, { bigint: true }));
     copy(from, to);
     if (printOf(fs.lstatSync(from, { bigint: true })) === before) fs.unlinkSync(from);
-    return this.#counted(new InTrash(to, true), to);
+    return new InTrash(to, true);
   }
 
-  #counted(item: InTrash, file: Buffer): InTrash {
-    this.#used = (this.#used ?? this.#measure()) + fs.lstatSync(file).size;
+  /** Counts what has come, and lets go of the oldest where that is too much. */
+  count(item: Trashed): void {
+    this.#used = this.#used === undefined ? this.#measure() : this.#used + item.size;
     if (this.#used > this.#limit) this.#prune();
-    return item;
   }
 
   #room(at: BytePath, why: string): Buffer {
@@ -110,6 +115,10 @@ class InTrash implements Trashed {
   constructor(file: Buffer, copied: boolean) {
     this.#file = file;
     this.#copied = copied;
+  }
+
+  get size(): number {
+    return fs.lstatSync(this.#file).size;
   }
 
   holds(print: string): boolean {

@@ -221,6 +221,7 @@ export class HostTree {
           throw new Refused('stale', 'It changed just now.');
         }
         fs.renameSync(staged, target);
+        this.#trash.count(keep);
       }
     } catch (error) {
       fs.rmSync(staged, { force: true });
@@ -237,7 +238,10 @@ export class HostTree {
 
   #toTrash(at: BytePath, expect: string): void {
     const taken = this.#trash.take(this.#at(at), at, 'deleted');
-    if (taken.holds(expect)) return;
+    if (taken.holds(expect)) {
+      this.#trash.count(taken);
+      return;
+    }
     taken.putBack(this.#at(at));
     throw new Refused('stale', 'It changed just now.');
   }
