@@ -37,6 +37,16 @@ export default defineConfig({
       {
         root,
         test: {
+          // The model of the sync's faults against a real machine, which is suspended, cut off from its power and made anew.
+          name: 'sync-faults-vm',
+          include: ['test/syncFaults/*.test.ts'],
+          fileParallelism: false,
+          hookTimeout: 900_000,
+        },
+      },
+      {
+        root,
+        test: {
           name: 'doors',
           include: ['test/doors/*.test.ts'],
           fileParallelism: false,

@@ -1,12 +1,33 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { pollUntil } from '../../../src/base/abort.ts';
+import { silentLogger, type Logger } from '../../../src/base/log.ts';
 import { silentProgress } from '../../../src/base/progress.ts';
 import { WorkspaceSync } from '../../../src/sync/workspaceSync.ts';
-import type { SshConnectionForTests, SshServer } from './sshServer.ts';
+import type { Deed, Person } from './person.ts';
+import { FolderPerson } from './person.ts';
+import type { SshConnectionForTests } from './sshServer.ts';
 import { TwoFolders } from './twoFolders.ts';
 
 type SideName = 'host' | 'guest';
+
+/** What only a machine of its own can suffer. `powerOff` loses what was not on its disk; `destroy` loses the disk. */
+export type MachineFault = 'suspend' | 'powerOff' | 'destroy';
+
+/** The guest of one run, with a folder of its own. */
+export interface Ground {
+  /** Absolute, in the guest. */
+  readonly folder: string;
+  readonly person: Person;
+  /** Empty where the guest is this very computer. */
+  readonly machineFaults: readonly MachineFault[];
+  connect(): Promise<SshConnectionForTests>;
+  killAgent(): Promise<void>;
+  /** Resolves when the machine is up again. */
+  strike(fault: MachineFault): Promise<void>;
+  /** Takes away what the run made there. */
+  end(): Promise<void>;
+}
 
 /** Mulberry32: small, seeded, good enough to choose what to do next. */
 export function random(seed: number): () => number {
@@ -23,31 +44,43 @@ export function random(seed: number): () => number {
 const folders = ['', 'a', 'a/b', 'c', 'new\nline'];
 const names = ['one', 'two.txt', '-rf', 'é', 'b', "it's"];
 
+/** How likely a machine's own fault is among the faults: those that boot take half a minute each. */
+const likely: Readonly<Record<MachineFault, number>> = { suspend: 0.15, powerOff: 0.06, destroy: 0.06 };
+
 /**
  * One seeded run: two people change the two sides at random while the sync works, and faults strike.
  * Every version ever written is remembered until the person who sees it replaces or deletes it
  * on purpose; at the end each of the others must be in a tree, a conflict copy or a trash.
+ *
+ * What a machine loses with its power or its disk is nobody's to bring back: a version written in the guest
+ * that was not yet on its disk (with `destroy`: any) is forgotten here when that strikes, unless the host has it.
  */
 export class ModelRun {
-  readonly two = new TwoFolders();
-  readonly #server: SshServer;
+  readonly two = new TwoFolders({ log: this.#log() });
+  readonly #ground: Ground;
+  readonly #people: Readonly<Record<SideName, Person>>;
   readonly #seed: number;
   readonly #random: () => number;
-  readonly #graveyard: string;
   readonly #done: string[] = [];
   readonly #versions = new Set<string>();
+  /** Written in the guest, and perhaps not on its disk. */
+  readonly #fleeting = new Set<string>();
   #sync: WorkspaceSync;
   #connection: SshConnectionForTests | undefined;
   #count = 0;
 
-  constructor(server: SshServer, seed: number) {
-    this.#server = server;
+  /** @param ground makes the guest of this run out of the temporary place on this computer, or elsewhere */
+  constructor(ground: (two: TwoFolders) => Ground, seed: number) {
+    this.#ground = ground(this.two);
     this.#seed = seed;
     this.#random = random(seed);
-    this.#graveyard = path.join(this.two.place, 'graveyard');
-    fs.mkdirSync(this.#graveyard);
-    fs.mkdirSync(this.two.guest, { recursive: true });
-    this.#sync = new WorkspaceSync(this.two.options);
+    const { two } = this;
+    const host = new FolderPerson({
+      ...{ root: two.host, graveyard: path.join(two.place, 'graveyard') },
+      ...{ tree: () => two.tree('host'), trash: () => two.trash('host') },
+    });
+    this.#people = { host, guest: this.#ground.person };
+    this.#sync = new WorkspaceSync(two.options);
   }
 
   /** What was done, for the message of a failure. */
@@ -55,20 +88,32 @@ export class ModelRun {
     return `seed ${this.#seed}:\n  ${this.#done.join('\n  ')}`;
   }
 
+  /** The machine's own faults that struck. */
+  get struck(): readonly string[] {
+    return this.#done.flatMap((what) => /^machine: (.*)/.exec(what)?.[1] ?? []);
+  }
+
   async run(steps: number): Promise<void> {
-    for (let n = 0; n < 6; n += 1) this.#write(this.#side());
+    for (let n = 0; n < 6; n += 1) await this.#write(this.#side());
     this.two.write('host', 'stays', 'stays');
     await this.#attach();
     for (let step = 0; step < steps; step += 1) await this.#step();
     await this.#comeToRest();
-    this.#check();
+    await this.#check();
   }
 
   async dispose(): Promise<void> {
     await this.#sync.detach(AbortSignal.timeout(10_000));
     this.#sync.dispose();
     this.#connection?.dispose();
+    await this.#ground.end();
     this.two.dispose();
+  }
+
+  /** What the sync says of itself stands in the story. */
+  #log(): Logger {
+    const say = (text: string): void => void this.#done.push(`  sync: ${text}`);
+    return { ...silentLogger, info: say, warn: say, error: say };
   }
 
   #pick<T>(from: readonly T[]): T {
@@ -89,12 +134,12 @@ export class ModelRun {
   async #step(): Promise<void> {
     const chance = this.#random();
     const side = this.#side();
-    if (chance < 0.45) this.#write(side);
-    else if (chance < 0.55) this.#overwriteInPlace(side);
-    else if (chance < 0.65) this.#remove(side);
-    else if (chance < 0.75) this.#rename(side);
-    else if (chance < 0.8) this.#link(side);
-    else if (chance < 0.84) this.#mode(side);
+    if (chance < 0.45) await this.#write(side);
+    else if (chance < 0.55) await this.#overwriteInPlace(side);
+    else if (chance < 0.65) await this.#remove(side);
+    else if (chance < 0.75) await this.#rename(side);
+    else if (chance < 0.8) await this.#link(side);
+    else if (chance < 0.84) await this.#mode(side);
     else if (chance < 0.92) await this.#breathe();
     else await this.#fault();
   }
@@ -109,6 +154,11 @@ export class ModelRun {
   }
 
   async #fault(): Promise<void> {
+    let chance = this.#random();
+    for (const fault of this.#ground.machineFaults) {
+      chance -= likely[fault];
+      if (chance < 0) return this.#machineFault(fault);
+    }
     const fault = this.#pick([
       'cut',
       'killAgent',
@@ -124,46 +174,58 @@ export class ModelRun {
         this.#connection?.cut();
         break;
       case 'killAgent':
-        this.#killAgent();
+        await this.#ground.killAgent();
         break;
       case 'pause':
         this.#sync.pause();
-        this.#write('host');
-        this.#write('guest');
+        await this.#write('host');
+        await this.#write('guest');
         this.#sync.resume();
         return;
       case 'crash':
       case 'cutJournal':
       case 'corrupt':
-        // What a killed extension host leaves: nothing flushed, nothing released but by the system.
-        this.#sync.dispose();
-        this.#connection?.cut();
+        this.#crash();
         if (fault === 'cutJournal') this.#damage('journal', (data) => data.subarray(0, data.length - 7));
         if (fault === 'corrupt') this.#damage('baseline', (data) => data.fill(0, data.length >> 1));
-        this.#sync = new WorkspaceSync(this.two.options);
         break;
     }
     // Life goes on while they are apart.
-    for (let n = this.#random() * 4; n > 0; n -= 1) this.#write(this.#side());
+    for (let n = this.#random() * 4; n > 0; n -= 1) await this.#write(this.#side());
     await this.#attach();
   }
 
-  #killAgent(): void {
-    const keys = path.join(this.two.guestState, 'switchyard', 'sync');
-    for (const key of fs.existsSync(keys) ? fs.readdirSync(keys) : []) {
-      const pid = Number(fs.readFileSync(path.join(keys, key, 'lock'), 'utf8'));
-      if (pid > 1 && this.#isOurs(pid)) process.kill(pid, 'SIGKILL');
+  async #machineFault(fault: MachineFault): Promise<void> {
+    this.#done.push(`machine: ${fault}`);
+    if (fault === 'suspend') {
+      // As the extension does it, or behind its back.
+      const isTold = this.#random() < 0.5;
+      if (isTold) await this.#sync.hold(AbortSignal.timeout(60_000));
+      const asleep = this.#ground.strike(fault);
+      await this.#write('host');
+      await asleep;
+      if (isTold) this.#sync.letGo();
+      return;
     }
+    const isCrash = this.#random() < 0.5;
+    if (isCrash) this.#crash();
+    await this.#ground.strike(fault);
+    const held = new Set(this.#hostHolds(this.two.tree('host')));
+    for (const version of this.#versions) {
+      if (!held.has(version) && (fault === 'destroy' || this.#fleeting.has(version))) {
+        this.#versions.delete(version);
+      }
+    }
+    this.#fleeting.clear();
+    for (let n = this.#random() * 4; n > 0; n -= 1) await this.#write('host');
+    await this.#attach();
   }
 
-  /** The number may be another program's by now: ours has this run's own folder in its environment. */
-  #isOurs(pid: number): boolean {
-    try {
-      return fs.readFileSync(`/proc/${pid}/environ`, 'utf8').includes(this.two.guestState);
-    } catch (error) {
-      if (['ENOENT', 'ESRCH', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
-      throw error;
-    }
+  /** What a killed extension host leaves: nothing flushed, nothing released but by the system. */
+  #crash(): void {
+    this.#sync.dispose();
+    this.#connection?.cut();
+    this.#sync = new WorkspaceSync(this.two.options);
   }
 
   #damage(name: string, how: (data: Buffer) => Buffer): void {
@@ -174,10 +236,10 @@ export class ModelRun {
   async #attach(): Promise<void> {
     this.#connection?.dispose();
     for (let tries = 1; ; tries += 1) {
-      this.#connection = await this.#server.connect({ XDG_STATE_HOME: this.two.guestState });
+      this.#connection = await this.#ground.connect();
       try {
         await this.#sync.attach(
-          { connection: this.#connection, guestFolder: this.two.guest, guestId: 'g' },
+          { connection: this.#connection, guestFolder: this.#ground.folder, guestId: 'g' },
           silentProgress,
           AbortSignal.timeout(60_000),
         );
@@ -207,8 +269,12 @@ export class ModelRun {
     if (!rested) throw new Error(`It never came to rest: ${JSON.stringify(this.#sync.health)}`);
   }
 
-  #check(): void {
-    const [host, guest] = [this.two.tree('host'), this.two.tree('guest')];
+  #hostHolds(tree: Record<string, string>): string[] {
+    return [...Object.values(tree).map((held) => held.slice(2)), ...this.two.trash('host')];
+  }
+
+  async #check(): Promise<void> {
+    const [host, guest] = [this.two.tree('host'), await this.#people.guest.tree()];
     const differing = [...new Set([...Object.keys(host), ...Object.keys(guest)])].filter(
       (at) => host[at] !== guest[at],
     );
@@ -217,29 +283,15 @@ export class ModelRun {
         `The sides differ: ${differing.map((at) => `${at}: ${host[at]} | ${guest[at]}`).join(', ')}`,
       );
     }
-    const kept = new Set([
-      ...Object.values(host).map((held) => held.slice(2)),
-      ...this.two.trash('host'),
-      ...this.two.trash('guest'),
-    ]);
+    const kept = new Set([...this.#hostHolds(host), ...(await this.#people.guest.trash())]);
     const lost = [...this.#versions].filter((version) => !kept.has(version));
-    if (lost.length > 0) throw new Error(`LOST: ${lost.join(', ')}`);
+    if (lost.length > 0) {
+      const graves = new Set([...(await this.#people.host.graves()), ...(await this.#people.guest.graves())]);
+      const inGrave = lost.filter((version) => graves.has(version));
+      throw new Error(`LOST: ${lost.join(', ')}; of them in a graveyard: ${inGrave.join(', ') || 'none'}`);
+    }
     const staged = fs.readdirSync(path.join(this.two.state, 'staging'));
     if (staged.length > 0) throw new Error(`Left in staging: ${staged.join(', ')}`);
-  }
-
-  /** The person takes what they see out of the way: exactly what was there, whatever the sync does meanwhile. */
-  #bury(side: SideName, at: string): void {
-    this.#count += 1;
-    const grave = path.join(this.#graveyard, String(this.#count));
-    fs.renameSync(path.join(this.two[side], at), grave);
-    this.#dismiss(grave);
-  }
-
-  #dismiss(grave: string): void {
-    const stat = fs.lstatSync(grave);
-    if (stat.isDirectory()) for (const name of fs.readdirSync(grave)) this.#dismiss(path.join(grave, name));
-    else if (stat.isFile()) this.#versions.delete(fs.readFileSync(grave, 'utf8'));
   }
 
   #new(at: string): string {
@@ -248,110 +300,67 @@ export class ModelRun {
     return `version ${String(this.#count).padStart(5, '0')} of ${at.length}${this.#random() < 0.1 ? '!' : ''}`;
   }
 
-  #write(side: SideName): void {
+  async #write(side: SideName): Promise<void> {
     const at = this.#path();
-    this.#try(`${side}: write ${JSON.stringify(at)}`, () => {
-      const file = path.join(this.two[side], at);
-      fs.mkdirSync(path.dirname(file), { recursive: true });
-      if (fs.lstatSync(file, { throwIfNoEntry: false })) this.#bury(side, at);
-      const version = this.#new(at);
-      fs.writeFileSync(file, version, { flag: 'wx' });
-      this.#versions.add(version);
-    });
+    const [version, isLasting] = [this.#new(at), this.#random() < 0.5];
+    const deed = this.#people[side].write(at, version, isLasting);
+    if (await this.#did(`${side}: write ${JSON.stringify(at)}: ${version}`, deed))
+      this.#made(side, version, isLasting);
   }
 
-  #overwriteInPlace(side: SideName): void {
-    const at = this.#existing(side);
+  async #overwriteInPlace(side: SideName): Promise<void> {
+    const at = await this.#existing(side);
     if (at === undefined) return;
-    this.#try(`${side}: overwrite ${JSON.stringify(at)}`, () => {
-      const file = fs.openSync(path.join(this.two[side], at), fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
-      try {
-        const { size, atime, mtime } = fs.fstatSync(file);
-        const seen = Buffer.alloc(size);
-        fs.readSync(file, seen, 0, size, 0);
-        const version = this.#new(at);
-        // Before the write: another name of the same file (the trash's) may hold it from here on.
-        this.#versions.delete(seen.toString());
-        fs.ftruncateSync(file, 0);
-        fs.writeSync(file, version, 0);
-        this.#versions.add(version);
-        if (this.#random() < 0.5) fs.futimesSync(file, atime, mtime);
-      } finally {
-        fs.closeSync(file);
-      }
-    });
+    const [version, keepsTimes, isLasting] = [this.#new(at), this.#random() < 0.5, this.#random() < 0.5];
+    const deed = this.#people[side].overwrite(at, version, keepsTimes, isLasting);
+    if (await this.#did(`${side}: overwrite ${JSON.stringify(at)}: ${version}`, deed)) {
+      this.#made(side, version, isLasting);
+    }
   }
 
-  #remove(side: SideName): void {
-    const at = this.#random() < 0.3 ? this.#pick(folders.slice(1)) : this.#existing(side);
+  async #remove(side: SideName): Promise<void> {
+    const at = this.#random() < 0.3 ? this.#pick(folders.slice(1)) : await this.#existing(side);
     if (at === undefined) return;
-    this.#try(`${side}: remove ${JSON.stringify(at)}`, () => this.#bury(side, at));
+    await this.#did(`${side}: remove ${JSON.stringify(at)}`, this.#people[side].remove(at));
   }
 
-  #rename(side: SideName): void {
-    const from = this.#random() < 0.3 ? this.#pick(folders.slice(1)) : this.#existing(side);
+  async #rename(side: SideName): Promise<void> {
+    const from = this.#random() < 0.3 ? this.#pick(folders.slice(1)) : await this.#existing(side);
     const to = this.#path();
     if (from === undefined) return;
-    this.#try(`${side}: rename ${JSON.stringify(from)} to ${JSON.stringify(to)}`, () => {
-      const target = path.join(this.two[side], to);
-      fs.mkdirSync(path.dirname(target), { recursive: true });
-      if (fs.lstatSync(target, { throwIfNoEntry: false })) this.#bury(side, to);
-      // A hard link for a file: like a rename, but it replaces nothing that came to be there just now.
-      const source = path.join(this.two[side], from);
-      if (fs.lstatSync(source).isDirectory()) fs.renameSync(source, target);
-      else {
-        fs.linkSync(source, target);
-        fs.unlinkSync(source);
-      }
-    });
+    const what = `${side}: rename ${JSON.stringify(from)} to ${JSON.stringify(to)}`;
+    await this.#did(what, this.#people[side].rename(from, to));
   }
 
-  #link(side: SideName): void {
-    const at = this.#path();
-    this.#try(`${side}: link ${JSON.stringify(at)}`, () => {
-      const file = path.join(this.two[side], at);
-      if (fs.lstatSync(file, { throwIfNoEntry: false })) this.#bury(side, at);
-      fs.symlinkSync(this.#pick(['one', 'stays', 'nowhere']), file);
-    });
+  async #link(side: SideName): Promise<void> {
+    const [at, target] = [this.#path(), this.#pick(['one', 'stays', 'nowhere'])];
+    await this.#did(`${side}: link ${JSON.stringify(at)}`, this.#people[side].link(at, target));
   }
 
-  #mode(side: SideName): void {
-    const at = this.#existing(side);
+  async #mode(side: SideName): Promise<void> {
+    const at = await this.#existing(side);
     if (at === undefined) return;
-    this.#try(`${side}: mode ${JSON.stringify(at)}`, () => {
-      const file = path.join(this.two[side], at);
-      if (fs.lstatSync(file).isFile()) fs.chmodSync(file, this.#random() < 0.5 ? 0o755 : 0o644);
-    });
+    const deed = this.#people[side].mode(at, this.#random() < 0.5);
+    await this.#did(`${side}: mode ${JSON.stringify(at)}`, deed);
   }
 
-  #existing(side: SideName): string | undefined {
-    const files = Object.entries(this.#look(side)).filter(
+  async #existing(side: SideName): Promise<string | undefined> {
+    const files = Object.entries(await this.#people[side].tree()).filter(
       ([at, held]) => !at.endsWith('/') && !held.startsWith('->') && at !== 'stays',
     );
     return files.length === 0 ? undefined : Buffer.from(this.#pick(files)[0], 'latin1').toString();
   }
 
-  #look(side: SideName): Record<string, string> {
-    try {
-      return this.two.tree(side);
-    } catch (error) {
-      if (!isRace(error)) throw error;
-      return {};
-    }
+  #made(side: SideName, version: string, isLasting: boolean): void {
+    this.#versions.add(version);
+    if (side === 'guest' && !isLasting) this.#fleeting.add(version);
   }
 
-  /** A person's deed, which may come too late: the sync was quicker. */
-  #try(what: string, deed: () => void): void {
-    try {
-      deed();
-      this.#done.push(what);
-    } catch (error) {
-      if (!isRace(error)) throw error;
-    }
+  /** A person's deed, which may come too late. @returns whether it did not */
+  async #did(what: string, deed: Promise<Deed>): Promise<boolean> {
+    const { done, gone } = await deed;
+    for (const version of gone) this.#versions.delete(version);
+    if (done) this.#done.push(what);
+    return done;
   }
-}
-
-function isRace(error: unknown): boolean {
-  const code = (error as NodeJS.ErrnoException).code ?? '';
-  return ['ENOENT', 'ENOTDIR', 'EEXIST', 'EISDIR', 'ENOTEMPTY', 'EINVAL', 'ELOOP', 'EPERM'].includes(code);
 }
