@@ -90,6 +90,17 @@ export default defineConfig({
       {
         root,
         test: {
+          // What of a devcontainer.json takes several boots of a machine to be seen.
+          name: 'spec-vm',
+          include: ['test/spec/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+        },
+      },
+      {
+        root,
+        test: {
           name: 'e2e',
           include: ['test/e2e/*.test.ts'],
           fileParallelism: false,

@@ -43,6 +43,8 @@ export type ErrorCode =
   | 'hook.failed'
   | 'vm.noAddress'
   | 'vm.noSsh'
+  | 'vm.mounts'
+  | 'vm.entrypoint'
   | 'ssh.hostKey'
   | 'ssh.failed'
   | 'ssh.config'

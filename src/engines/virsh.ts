@@ -175,6 +175,31 @@ export const virshCommands = {
     virsh(['vol-upload', '--pool', pool, '--vol', volume, '--file', file], 60_000, nothing),
   volumeDelete: (pool: string, volume: string): Command<void> =>
     virsh(['vol-delete', '--pool', pool, '--vol', volume], 60_000, nothing),
+  /** A disk that takes no more room than is written to it. @param bytes what it can grow to */
+  diskCreate: (pool: string, volume: string, bytes: number): Command<void> =>
+    virsh(
+      ['vol-create-as', '--pool', pool, '--name', volume, '--capacity', `${bytes}B`, '--format', 'qcow2'],
+      60_000,
+      nothing,
+    ),
+  /** Plugs a disk into a domain that runs, and for all its later runs. @param disk.serial at most 20 bytes */
+  attachDisk: (
+    domain: string,
+    disk: { readonly path: string; readonly device: string; readonly serial: string },
+  ): Command<void> =>
+    virsh(
+      [
+        ...['attach-disk', '--domain', domain, '--source', disk.path, '--target', disk.device],
+        ...['--driver', 'qemu', '--subdriver', 'qcow2', '--serial', disk.serial, '--live', '--config'],
+      ],
+      60_000,
+      nothing,
+    ),
+  /** Takes a disk off a domain that is off. */
+  detachDisk: (domain: string, device: string): Command<void> =>
+    virsh(['detach-disk', '--domain', domain, '--target', device, '--config'], 60_000, nothing),
+  disks: (domain: string): Command<readonly { readonly device: string; readonly path: string }[]> =>
+    virsh(['domblklist', '--domain', domain, '--details'], short, parseDisks),
   /** Bytes that a volume takes on the host. */
   volumeBytes: (pool: string, volume: string): Command<number | undefined> =>
     virsh(['vol-info', '--bytes', '--pool', pool, '--vol', volume], short, (stdout) =>
@@ -272,6 +297,13 @@ export function parseEvent(line: string): DomainEvent | undefined {
     detail: match[4] ?? '',
     at: at && Number.isNaN(at.getTime()) ? undefined : at,
   };
+}
+
+/** The disks out of `virsh domblklist --details`, with the device that each is in the guest. */
+export function parseDisks(stdout: string): { device: string; path: string }[] {
+  return [...stdout.matchAll(/^\s*file\s+disk\s+(\S+)\s+(\/.*?)\s*$/gm)].flatMap(([, device, path]) =>
+    device === undefined || path === undefined ? [] : [{ device, path }],
+  );
 }
 
 /** Networks by name, and whether each is active, out of `virsh net-list --all`. */

@@ -164,6 +164,14 @@ export interface OperationOptions {
   readonly signal: AbortSignal;
 }
 
+/** What of it a destroy is to spare or to take as well. */
+export interface DestroyWishes {
+  /** Leaves the snapshot that its status names, and what that needs. */
+  readonly keepSnapshot?: boolean;
+  /** Its volumes go as well. */
+  readonly withVolumes?: boolean;
+}
+
 /**
  * A container or a VM of one project. Both kinds implement this alike. Operations on one environment
  * queue; each is idempotent, can be cancelled by its signal, and leaves nothing half-made.
@@ -199,10 +207,11 @@ export interface Environment extends Disposable {
   /** Makes it anew from the config as it is now, then opens it. */
   rebuild(options: OperationOptions): Promise<OpenResult>;
   /**
-   * Removes it and what only it uses. The workspace on the host stays.
-   * @param keepSnapshot leaves the snapshot that its status names, and what that needs
+   * Removes it and what only it uses. The workspace on the host stays, and so do its volumes.
    */
-  destroy(options: OperationOptions, keepSnapshot?: boolean): Promise<void>;
+  destroy(options: OperationOptions, wishes?: DestroyWishes): Promise<void>;
+  /** Names of the volumes that are nobody else's and outlive it; not there where a kind keeps none of its own. */
+  volumes?(signal: AbortSignal): Promise<readonly string[]>;
   /** What the config says should happen after another environment became active. */
   leave(options: OperationOptions): Promise<void>;
 

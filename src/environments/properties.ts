@@ -25,7 +25,10 @@ const emulated = (note: string): Treatment => ({ how: 'emulated', note });
 const ignored = (reason: string): Treatment => ({ how: 'ignored', reason });
 
 /** First names of the rows that speak of the image, and who works in it. */
-const ofImage = new Set(['image', 'build', 'features', 'dockerComposeFile', 'remoteUser']);
+const ofImage = new Set([
+  ...['image', 'build', 'features', 'dockerComposeFile', 'remoteUser'],
+  ...['mounts', 'entrypoint of a feature'],
+]);
 
 /** Read when it is asked for, so that the texts are in the person's language. */
 function rows(): readonly Row[] {
@@ -76,7 +79,11 @@ function rows(): readonly Row[] {
     {
       names: ['mounts'],
       container: honoured,
-      vm: ignored(l10n.t('Mounts are not carried into the virtual machine yet.')),
+      vm: emulated(
+        l10n.t(
+          'A named volume is a disk of its own, kept over a rebuild; a folder of the workspace is that folder; another file or folder of this computer is copied in at each start, and changes to the copy stay inside; the socket of the engine is left out.',
+        ),
+      ),
     },
     {
       names: ['hostRequirements'],
@@ -113,7 +120,7 @@ function rows(): readonly Row[] {
       names: ['entrypoint of a feature'],
       merged: 'entrypoints',
       container: honoured,
-      vm: ignored(l10n.t('Entrypoints are not run in the virtual machine yet.')),
+      vm: emulated(l10n.t('Run at each boot, with their output in the journal of the machine.')),
     },
     {
       names: ['updateRemoteUserUID'],

@@ -6,7 +6,7 @@ import type { Logger } from '../base/log.ts';
 import { silentProgress } from '../base/progress.ts';
 import type { StartHistory } from '../metrics/startHistory.ts';
 import type { CarryReport } from '../sync/carrier.ts';
-import type { Environment, OpenResult, OperationOptions } from './environment.ts';
+import type { Environment, OpenResult, OperationOptions, DestroyWishes } from './environment.ts';
 
 /** Where it is kept which environment of a project is active. */
 export interface ActiveStore {
@@ -124,11 +124,11 @@ export class Switcher implements Disposable {
   async destroy(
     kind: GuestKind,
     options: OperationOptions,
-    { abandon = false, keepSnapshot = false } = {},
+    how: DestroyWishes & { readonly abandon?: boolean } = {},
   ): Promise<void> {
     const environment = this.environment(kind);
-    if (!abandon) await this.#bringBack(environment, options);
-    await environment.destroy(options, keepSnapshot);
+    if (!how.abandon) await this.#bringBack(environment, options);
+    await environment.destroy(options, how);
     if (this.active === kind) await this.setActive('host');
   }
 

@@ -103,7 +103,8 @@ async function snapshotRows(lab: VmLab, bench: BenchOptions): Promise<readonly R
         [end] = await Promise.all([prompt(opened), opened.hooks]);
       },
       peer: () => peer.up(),
-      before: (side: 'ours' | 'peer') => (side === 'ours' ? vm.destroy(options, true) : peer.remove()),
+      before: (side: 'ours' | 'peer') =>
+        side === 'ours' ? vm.destroy(options, { keepSnapshot: true }) : peer.remove(),
       after: (side: 'ours' | 'peer') => (side === 'ours' ? end() : Promise.resolve()),
     };
     return await compareAll([comparison], bench);

@@ -63,7 +63,7 @@ describe('a ready snapshot', () => {
     await rm(onHost('gone.txt'));
     await vm.syncNow(options());
     expect(await readFile(onHost('later.txt'), 'utf8')).toBe('new\n');
-    await vm.destroy(options(), true);
+    await vm.destroy(options(), { keepSnapshot: true });
     expect(vm.status).toMatchObject({ state: 'absent' });
     expect(vm.status.capabilities).toContain('canDestroy');
     expect(await virsh('list', '--all', '--name')).not.toContain(project.id);
@@ -104,7 +104,7 @@ describe('a ready snapshot', () => {
   });
 
   it('does not count where it is damaged: the machine is made anew, and a new one is taken', async () => {
-    await vm.destroy(options(), true);
+    await vm.destroy(options(), { keepSnapshot: true });
     await truncate(path.join(project.storage, 'vm', 'ready', 'memory'), 1_000);
     const opened = await vm.open(options());
     expect(opened.start?.how).toBe('create');

@@ -12,7 +12,18 @@ export interface ImageConfig {
 
 /** The user that programs run as: as in the container. */
 export function remoteUserOf(merged: MergedConfiguration, image: ImageConfig): string {
-  const user = merged.remoteUser ?? merged.containerUser ?? image.user;
+  return accountOf(merged.remoteUser ?? merged.containerUser ?? image.user);
+}
+
+/** What the container's own process would have. */
+export function containerOf(
+  merged: MergedConfiguration,
+  image: ImageConfig,
+): { readonly user: string; readonly env: Readonly<Record<string, string>> } {
+  return { user: accountOf(merged.containerUser ?? image.user), env: containerEnvironment(merged, image) };
+}
+
+function accountOf(user: string): string {
   // Docker's USER may name a group as well.
   const [name = ''] = user.split(':');
   return name === '' ? 'root' : name;
@@ -24,12 +35,7 @@ export function remoteUserOf(merged: MergedConfiguration, image: ImageConfig): s
  * @see https://containers.dev/implementors/json_reference/#variables-in-devcontainerjson
  */
 export function guestEnvironment(merged: MergedConfiguration, image: ImageConfig): Record<string, string> {
-  const container: Record<string, string> = { PATH: dockerPath };
-  for (const line of image.env) {
-    const at = line.indexOf('=');
-    if (at > 0) container[line.slice(0, at)] = line.slice(at + 1);
-  }
-  Object.assign(container, merged.containerEnv);
+  const container = containerEnvironment(merged, image);
   const env = new Map(Object.entries(container));
   for (const [name, value] of Object.entries(merged.remoteEnv ?? {})) {
     // null takes a variable away.
@@ -37,6 +43,15 @@ export function guestEnvironment(merged: MergedConfiguration, image: ImageConfig
     else env.set(name, substituteContainerEnv(value, container));
   }
   return Object.fromEntries(env);
+}
+
+function containerEnvironment(merged: MergedConfiguration, image: ImageConfig): Record<string, string> {
+  const container: Record<string, string> = { PATH: dockerPath };
+  for (const line of image.env) {
+    const at = line.indexOf('=');
+    if (at > 0) container[line.slice(0, at)] = line.slice(at + 1);
+  }
+  return Object.assign(container, merged.containerEnv);
 }
 
 /** The login sets these itself, for whichever user it is. */

@@ -14,6 +14,7 @@ import {
   type DomainInfo,
   type DomainStats,
 } from '../../engines/virsh.ts';
+import { VolumeDisks } from './mounts/volumeDisks.ts';
 import { ensureNetwork } from './network.ts';
 import { runVagrant } from './runVagrant.ts';
 import { vagrantfile, type VagrantfileInput } from './vagrantfile.ts';
@@ -63,6 +64,7 @@ export class Machine {
   readonly consoleFile: string;
   readonly #folder: string;
   readonly place: VagrantPlace;
+  readonly volumes: VolumeDisks;
   readonly #runner: Runner;
   readonly #log: Logger;
   readonly #timeouts: MachineTimeouts;
@@ -82,6 +84,11 @@ export class Machine {
     this.place = { cwd: parts.folder, dotfilePath: path.join(parts.folder, 'vagrant') };
     this.consoleFile = path.join(parts.folder, 'console.log');
     this.#runner = parts.runner;
+    this.volumes = new VolumeDisks({
+      runner: parts.runner,
+      domain: this.domain,
+      prefix: `${this.#prefix}volume-`,
+    });
     this.#log = parts.log;
     this.#timeouts = parts.timeouts;
   }
@@ -217,8 +224,22 @@ export class Machine {
     return undefined;
   }
 
+  /** Plugs the disks of named volumes into it while it runs; it has them from then on. */
+  async attachVolumes(
+    volumes: readonly { readonly name: string; readonly serial: string }[],
+    bytes: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#withVolumes((disks) => disks.attach(volumes, bytes, signal));
+  }
+
+  /** Deletes the disks of its volumes for good. The machine has to be gone. */
+  async removeVolumes(signal: AbortSignal): Promise<void> {
+    await this.#withVolumes((disks) => disks.remove(signal));
+  }
+
   /**
-   * Removes the domain with its disk and all that Vagrant knows of it, in whatever state they are.
+   * Removes the domain with its disk and all that Vagrant knows of it, in whatever state they are. Volumes stay.
    * @param keep `disk`: the one that the ready snapshot is of stays
    */
   async destroy(progress: Progress, signal: AbortSignal, keep?: 'disk'): Promise<void> {
@@ -226,6 +247,7 @@ export class Machine {
     if (info?.managedSave) await this.#virsh(virshCommands.managedSaveRemove(this.domain), signal);
     if (info && info.state !== 'shut off') await this.#virsh(virshCommands.destroy(this.domain), signal);
     const what = l10n.t('The virtual machine could not be removed.');
+    if (info) await this.#withVolumes((volumes) => volumes.detach(signal));
     if (await this.#isMade()) {
       try {
         await this.#vagrant(vagrantCommands.destroy(this.place, machineName), what, progress, signal);
@@ -241,6 +263,7 @@ export class Machine {
       const pool = await this.poolOf(volume, signal);
       if (pool !== undefined) await this.#virsh(virshCommands.volumeDelete(pool, volume), signal);
     }
+    await this.#withVolumes((volumes) => volumes.dropFresh(signal));
     await rm(path.join(this.#folder, 'vagrant'), { recursive: true, force: true });
     await rm(path.join(this.#folder, 'Vagrantfile'), { force: true });
   }
@@ -253,6 +276,14 @@ export class Machine {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       return '';
+    }
+  }
+
+  async #withVolumes(use: (volumes: VolumeDisks) => Promise<void>): Promise<void> {
+    try {
+      await use(this.volumes);
+    } catch (error) {
+      throw virshError(error, l10n.t('The disks of the volumes are not as they should be.'));
     }
   }
 

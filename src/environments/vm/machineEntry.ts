@@ -4,6 +4,7 @@ import { withDeadline } from '../../base/abort.ts';
 import type { Disposable } from '../../base/disposable.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Progress } from '../../base/progress.ts';
+import type { Project } from '../../config/project.ts';
 import type { SwitchyardSettings } from '../../config/settings.ts';
 import type { Connection } from '../../connections/connection.ts';
 import type { CarryReport, CarryRequest } from '../../sync/carrier.ts';
@@ -13,7 +14,10 @@ import type { HookRun } from '../hooks/run.ts';
 import { opened } from '../opened.ts';
 import { ShellReserve } from '../shells.ts';
 import { readBootId } from './bootId.ts';
+import { bringUp } from './bringUp.ts';
 import { setGuestClock } from './guestClock.ts';
+import { unsyncedPlaces } from './mounts/plan.ts';
+import { planOf } from './mounts/vmMounts.ts';
 import type { ProjectMachine } from './projectMachine.ts';
 import type { MachineRecord, RecordFile } from './record.ts';
 import { notRunning } from './supported.ts';
@@ -37,7 +41,7 @@ export interface EntryOptions {
 
 /** How a machine that runs is entered, and what goes on in it while it is: its connection, sync, shells and hooks. */
 export class MachineEntry implements Disposable {
-  readonly #projectName: string;
+  readonly #project: Project;
   readonly #machine: ProjectMachine;
   readonly #record: RecordFile;
   readonly #hooks: VmHooks;
@@ -49,7 +53,7 @@ export class MachineEntry implements Disposable {
   #rules: SwitchyardSettings['sync'] = { ignore: [], protect: [] };
 
   constructor(parts: {
-    projectName: string;
+    project: Project;
     machine: ProjectMachine;
     record: RecordFile;
     hooks: VmHooks;
@@ -57,7 +61,7 @@ export class MachineEntry implements Disposable {
     sync: LiveSync;
     log: Logger;
   }) {
-    this.#projectName = parts.projectName;
+    this.#project = parts.project;
     this.#machine = parts.machine;
     this.#record = parts.record;
     this.#hooks = parts.hooks;
@@ -90,15 +94,22 @@ export class MachineEntry implements Disposable {
     const shells = this.#shellsOf(connection, before);
     // The hooks of a creation may change what a shell is given at its start.
     if (start?.how !== 'create') shells.prepare();
-    this.#rules = settings.sync;
-    this.#mounted = before.mounted === true;
+    this.#follow(settings, before);
+    const isAwake = start === undefined || start.how === 'resume';
+    const { folder } = this.#project;
+    const trouble = isAwake ? undefined : await bringUp(connection, folder, before, this.#log, signal);
     const [record, carried] = await Promise.all([
       start || !before.run ? this.#noteRun(before, start, connection, signal) : before,
       this.sync?.attach(carryRequest(before, connection), progress, signal),
     ]);
     const made = whenCreated && start?.how === 'create' ? whenCreated(record, connection) : undefined;
     const outcome = await this.#hooks.run(connection, record, { progress, signal }, made);
-    return opened(shells, outcome, { start, workspaceFolder: record.workspaceFolder, carried });
+    const problem = outcome.problem ?? trouble;
+    return opened(
+      shells,
+      { ...outcome, problem },
+      { start, workspaceFolder: record.workspaceFolder, carried },
+    );
   }
 
   /** Keeps which run and which boot this is. */
@@ -109,7 +120,7 @@ export class MachineEntry implements Disposable {
     signal: AbortSignal,
   ): Promise<MachineRecord> {
     const [info, now] = await Promise.all([this.#machine.info(signal), this.#record.read()]);
-    if (info?.run === undefined) throw notRunning(this.#projectName);
+    if (info?.run === undefined) throw notRunning(this.#project.name);
     const known = now ?? before;
     // One that wakes goes on where it was.
     const isSame = start?.how === 'resume' || start?.how === 'restore';
@@ -131,6 +142,13 @@ export class MachineEntry implements Disposable {
     return shells;
   }
 
+  /** How the workspace of this machine is kept the same. */
+  #follow({ sync }: SwitchyardSettings, record: MachineRecord): void {
+    const own = unsyncedPlaces(planOf(this.#project.folder, record), record.workspaceFolder);
+    this.#rules = { ...sync, ignore: [...sync.ignore, ...own] };
+    this.#mounted = record.mounted === true;
+  }
+
   /** Looks at everything on both sides now. */
   async syncNow(
     settings: SwitchyardSettings,
@@ -139,8 +157,7 @@ export class MachineEntry implements Disposable {
     progress: Progress,
     signal: AbortSignal,
   ): Promise<CarryReport | undefined> {
-    this.#rules = settings.sync;
-    this.#mounted = record.mounted === true;
+    this.#follow(settings, record);
     return this.sync?.syncNow(carryRequest(record, connection), progress, signal);
   }
 

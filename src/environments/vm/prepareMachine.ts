@@ -7,13 +7,15 @@ import type { SwitchyardSettings } from '../../config/settings.ts';
 import type { Connection } from '../../connections/connection.ts';
 import type { DockerEngine } from '../../engines/docker.ts';
 import type { OperationOptions } from '../environment.ts';
+import { installEntrypoints } from './entrypoints.ts';
 import { chooseAcceleration, probeVirtualisation } from './acceleration.ts';
-import { guestEnvironment, remoteUserOf } from './guestSetup.ts';
+import { containerOf, guestEnvironment, remoteUserOf } from './guestSetup.ts';
 import type { Box, BoxStore } from './image/boxStore.ts';
 import { buildProjectImage, configHash } from './projectImage.ts';
 import type { MachineRecord } from './record.ts';
 import { prepareBox, prepareOwn, type SourceParts } from './prepareSource.ts';
 import { expectVagrant } from './requirements.ts';
+import { mountsOf } from './mounts/vmMounts.ts';
 import { settleIn } from './settleIn.ts';
 import { expectRoom, expectSupported } from './supported.ts';
 
@@ -70,6 +72,9 @@ export async function prepareMachine(
     signal,
   });
   const { mergedConfiguration, workspace } = image.configuration;
+  const { workspaceFolder } = workspace;
+  const plan = mountsOf(project.folder, { merged, workspaceFolder });
+  const entrypoints = mergedConfiguration.entrypoints ?? [];
   const record: MachineRecord = {
     version: 1,
     phase: 'creating',
@@ -79,7 +84,9 @@ export async function prepareMachine(
     image: mergedConfiguration.image ?? image.id,
     acceleration,
     user: remoteUserOf(mergedConfiguration, image.config),
-    workspaceFolder: workspace.workspaceFolder,
+    workspaceFolder,
+    mounts: plan.mounts.length > 0,
+    entrypoints: entrypoints.length > 0,
     env: guestEnvironment(mergedConfiguration, image.config),
     merged,
     configHash: await configHash(project),
@@ -97,11 +104,24 @@ export async function prepareMachine(
         inner.progress,
         inner.signal,
       );
+      const disks = plan.mounts.filter((mount) => mount.how === 'disk');
+      await parts.generated.attachVolumes(disks, diskBytes, inner.signal);
       return record;
     },
-    setUp: async (connection, made, inner) => ({
-      ...made,
-      env: await settleIn(connection, made, project.name, parts.log, inner),
-    }),
+    setUp: async (connection, made, inner) => {
+      const env = await settleIn(
+        connection,
+        made,
+        { projectName: project.name, plan, log: parts.log },
+        inner,
+      );
+      await installEntrypoints(
+        connection,
+        entrypoints,
+        containerOf(mergedConfiguration, image.config),
+        inner,
+      );
+      return { ...made, env };
+    },
   };
 }

@@ -27,6 +27,10 @@ export interface MachineRecord {
   readonly login?: MachineLogin;
   /** The workspace is mounted by the Vagrantfile: nothing is synced. */
   readonly mounted?: boolean;
+  /** What the config mounts was put into it when it was made. */
+  readonly mounts?: boolean;
+  /** The features' entrypoints were put into it. */
+  readonly entrypoints?: boolean;
   readonly user: string;
   readonly workspaceFolder: string;
   /** The image's ENV, containerEnv, what the user's shell sets up, and remoteEnv, in this order. */

@@ -6,29 +6,32 @@ import { run } from '../../connections/run.ts';
 import type { MergedConfiguration } from '../../engines/devcontainerCli.ts';
 import { probeUserEnv } from '../userEnv.ts';
 import { hostName, prepareGuest, withUserEnv } from './guestSetup.ts';
+import type { MountPlan } from './mounts/plan.ts';
+import { installInto } from './mounts/vmMounts.ts';
 import type { MachineRecord } from './record.ts';
 
 /** How long the person's shell may take to start in software emulation on a busy computer, in milliseconds. */
 const probeMs = 60_000;
 
 /**
- * Makes a machine that runs for the first time the project's own: its name, its disk, its workspace folder
+ * Makes a machine that runs for the first time the project's own: its name, its disk, its mounts, its workspace folder
  * and the environment of its programs, with what the user's shell sets up (`userEnvProbe`).
  * @returns the environment of its programs
- * @throws SwitchyardError `vagrant.failed`
+ * @throws SwitchyardError `vagrant.failed`, `vm.mounts`
  */
 export async function settleIn(
   connection: Connection,
   record: MachineRecord,
-  projectName: string,
-  log: Logger,
+  project: { readonly projectName: string; readonly plan: MountPlan; readonly log: Logger },
   signal: AbortSignal,
 ): Promise<MachineRecord['env']> {
   const merged: MergedConfiguration = record.merged;
   const probe = merged.userEnvProbe ?? 'loginInteractiveShell';
-  const userEnv = await probeUserEnv(connection, probe, log, signal, probeMs);
+  // Before anybody looks into a home folder: it may be a volume.
+  await installInto(connection, project.plan, record, signal);
+  const userEnv = await probeUserEnv(connection, probe, project.log, signal, probeMs);
   const env = withUserEnv(record.env, userEnv, merged.remoteEnv);
-  const argv = prepareGuest({ ...record, env, hostName: hostName(projectName) });
+  const argv = prepareGuest({ ...record, env, hostName: hostName(project.projectName) });
   const prepared = await run(connection, { argv, user: 'root', cwd: '/', env: {} }, signal);
   if (prepared.code === 0) return env;
   throw new SwitchyardError({

@@ -9,6 +9,7 @@ import type { MergedConfiguration } from '../../engines/devcontainerCli.ts';
 import type { CarryReport } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
 import type {
+  DestroyWishes,
   Environment,
   EnvironmentAccess,
   EnvironmentDetails,
@@ -23,6 +24,7 @@ import { ignoredProperties } from '../properties.ts';
 import { configHash } from './projectImage.ts';
 import type { OwnSource } from './ownMachine.ts';
 import type { MachineRecord } from './record.ts';
+import { planOf } from './mounts/vmMounts.ts';
 import { stateOf } from './domainState.ts';
 import { ownHash } from './prepareSource.ts';
 import { VmUsage } from './vmUsage.ts';
@@ -162,15 +164,19 @@ export class VmEnvironment implements Environment {
     );
   }
 
-  async destroy(options: OperationOptions, keepSnapshot = false): Promise<void> {
+  async destroy(options: OperationOptions, wishes: DestroyWishes = {}): Promise<void> {
     const what = l10n.t('The virtual machine of "{0}" could not be destroyed.', this.project.name);
     await this.#lifecycle.operate(what, options, (inner) =>
       this.#lifecycle.locked(inner, () => {
         this.#lifecycle.begin('removing');
         inner.progress.step(l10n.t('Removing the virtual machine'));
-        return this.#guest.destroy(inner.progress, inner.signal, keepSnapshot);
+        return this.#guest.destroy(inner.progress, inner.signal, wishes);
       }),
     );
+  }
+
+  async volumes(signal: AbortSignal): Promise<readonly string[]> {
+    return this.#guest.machine.generated.volumes.list(signal);
   }
 
   async leave(options: OperationOptions): Promise<void> {
@@ -200,7 +206,10 @@ export class VmEnvironment implements Environment {
             : chooseAcceleration(settings.vm.acceleration, await probeVirtualisation())),
       },
       ports: readPorts(merged, false),
-      ignored: ignoredProperties('vm', merged, record?.own ? 'vagrantfile' : settings.vm.source.type),
+      ignored: [
+        ...ignoredProperties('vm', merged, record?.own ? 'vagrantfile' : settings.vm.source.type),
+        ...(record ? planOf(this.project.folder, record).ignored : []),
+      ],
     };
   }
 

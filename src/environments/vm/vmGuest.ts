@@ -13,7 +13,7 @@ import type { SshConnection } from '../../connections/sshConnection.ts';
 import type { DevcontainerCli } from '../../engines/devcontainerCli.ts';
 import type { DockerEngine } from '../../engines/docker.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
-import type { EnvironmentAccess, KeptSnapshot, OpenResult } from '../environment.ts';
+import type { DestroyWishes, EnvironmentAccess, KeptSnapshot, OpenResult } from '../environment.ts';
 import type { Dotfiles } from '../hooks/dotfiles.ts';
 import type { GetSecrets } from '../hooks/secrets.ts';
 import { stateOf } from './domainState.ts';
@@ -21,6 +21,7 @@ import type { BoxStore } from './image/boxStore.ts';
 import { MachineEntry } from './machineEntry.ts';
 import { Machine, type MachineTimeouts } from './machine.ts';
 import type { OwnSource } from './ownMachine.ts';
+import { planOf } from './mounts/vmMounts.ts';
 import { prepareMachine, type Prepared } from './prepareMachine.ts';
 import { prepareOwn, type SourceParts } from './prepareSource.ts';
 import { ProjectMachine } from './projectMachine.ts';
@@ -102,7 +103,7 @@ export class VmGuest {
     const [hooks, access, sync] = [this.#hooks, this.#access, this.#sync];
     const { machine, record } = this;
     this.entry = new MachineEntry({
-      projectName: project.name,
+      project,
       machine,
       record,
       hooks,
@@ -194,13 +195,11 @@ export class VmGuest {
     return this.#create(settings, { ...prepared, found: false }, progress, signal);
   }
 
-  /**
-   * Removes the machine, and its box where nobody else uses it.
-   * @param keepSnapshot leaves the ready snapshot, and the box that it stands on
-   */
-  async destroy(progress: Progress, signal: AbortSignal, keepSnapshot: boolean): Promise<void> {
-    const kept = keepSnapshot && (await this.#ready.info()) !== undefined;
+  /** Removes the machine, and its box where nobody else uses it, with what is wished. */
+  async destroy(progress: Progress, signal: AbortSignal, wishes: DestroyWishes): Promise<void> {
+    const kept = wishes.keepSnapshot && (await this.#ready.info()) !== undefined;
     await this.#remove(progress, signal, kept ? 'disk' : undefined);
+    if (wishes.withVolumes) await this.machine.generated.removeVolumes(signal);
     if (kept) return;
     await this.#services.boxes.release(this.#project.id, undefined, signal);
     try {
@@ -283,19 +282,30 @@ export class VmGuest {
       progress.step(l10n.t('Making the virtual machine'));
       const ready = await this.#makeReady(prepared, progress, signal);
       const { cached } = prepared;
-      const isOfImage = ready.own === undefined && ready.login === undefined;
-      const whenCreated =
-        settings.vm.readySnapshot && isOfImage ? this.#keeper.whenCreated(settings.vm) : undefined;
       const start = { how: 'create', warmCache: cached } as const;
-      return await this.entry.enter(settings, ready, start, { progress, signal, whenCreated });
+      const whenCreated = this.#canBeKept(settings, ready)
+        ? this.#keeper.whenCreated(settings.vm)
+        : undefined;
+      const entered = await this.entry.enter(settings, ready, start, { progress, signal, whenCreated });
+      this.machine.generated.volumes.keep();
+      return entered;
     } catch (error) {
       const made = await this.record.read();
       // Once it was ready it is kept: what failed afterwards (the workspace, say) can be tried again.
-      if (made?.phase === 'ready' && !signal.aborted) throw error;
+      if (made?.phase === 'ready' && !signal.aborted) {
+        this.machine.generated.volumes.keep();
+        throw error;
+      }
       if (prepared.found) await this.#forget();
       else await this.#remove(silentProgress, AbortSignal.timeout(tidyMs));
       throw error;
     }
+  }
+
+  /** Memory that knows a volume as it was once would write over what the volume is by then. */
+  #canBeKept({ vm }: SwitchyardSettings, ready: MachineRecord): boolean {
+    if (!vm.readySnapshot || ready.own !== undefined || ready.login !== undefined) return false;
+    return !planOf(this.#project.folder, ready).mounts.some(({ how }) => how === 'disk');
   }
 
   /** From what is prepared to a machine that runs and can be worked in. */

@@ -2,7 +2,7 @@ import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
 import { isCancellation, SwitchyardError } from '../../base/errors.ts';
 import { formatBytes } from '../../base/format.ts';
-import type { Capability, OperationOptions } from '../../environments/environment.ts';
+import type { Capability, DestroyWishes, OperationOptions } from '../../environments/environment.ts';
 import type { CommandId } from '../commandIds.ts';
 import { isOtherNode } from '../tree/nodes.ts';
 import { kindName } from '../tree/rowText.ts';
@@ -10,6 +10,9 @@ import type { CommandServices } from './services.ts';
 import { requireTrust, targetEnvironment, type Target } from './targets.ts';
 
 type Handlers = Partial<Record<CommandId, (argument?: unknown) => unknown>>;
+
+/** Bound on asking what a question has to name, in milliseconds. */
+const volumesMs = 10_000;
 
 /** Commands on one environment's life: of a project's own, or of another one of this computer. */
 export function lifecycleCommands(services: CommandServices): Handlers {
@@ -106,17 +109,16 @@ export function lifecycleCommands(services: CommandServices): Handlers {
       ),
     'switchyard.destroy': async (argument) => {
       if (await onOther(argument, 'destroy', destroying)) return;
-      let keepSnapshot = false;
+      let wishes: DestroyWishes | undefined;
       const confirm = async (target: Target): Promise<boolean> => {
-        const wish = await confirmTarget(target);
-        keepSnapshot = wish === 'keepSnapshot';
-        return wish !== undefined;
+        wishes = await confirmTarget(target);
+        return wishes !== undefined;
       };
       await onTarget(
         argument,
         'canDestroy',
         { title: l10n.t('Destroy an environment'), activity: destroying, confirm },
-        (target, options) => destroyTarget(target, options, keepSnapshot),
+        (target, options) => destroyTarget(target, options, wishes),
       );
     },
   };
@@ -126,16 +128,21 @@ function targetName({ model, environment }: Target): string {
   return `${model.project.name} · ${kindName(environment.kind)}`;
 }
 
-async function confirmTarget(target: Target): Promise<'keepSnapshot' | 'all' | undefined> {
+/** @returns undefined where it is not to be destroyed */
+async function confirmTarget(target: Target): Promise<DestroyWishes | undefined> {
   const { state, snapshot } = target.environment.status;
   const loss = l10n.t(
     'Everything in it outside of the workspace folder is lost. The workspace on this computer stays.',
   );
-  if (!snapshot) return (await confirmDestroy(targetName(target), loss)) ? 'all' : undefined;
+  if (!snapshot) {
+    const volumes = (await target.environment.volumes?.(AbortSignal.timeout(volumesMs))) ?? [];
+    if (volumes.length > 0) return confirmWithVolumes(targetName(target), volumes);
+    return (await confirmDestroy(targetName(target), loss)) ? {} : undefined;
+  }
   const size = formatBytes(snapshot.bytes);
   if (state === 'absent') {
     const left = l10n.t('Only its ready snapshot is left, which takes {0}.', size);
-    return (await confirmDestroy(targetName(target), left)) ? 'all' : undefined;
+    return (await confirmDestroy(targetName(target), left)) ? {} : undefined;
   }
   const keep: vscode.MessageItem = { title: l10n.t('Destroy, Keep Snapshot') };
   const all: vscode.MessageItem = { title: l10n.t('Destroy with Snapshot') };
@@ -148,17 +155,36 @@ async function confirmTarget(target: Target): Promise<'keepSnapshot' | 'all' | u
     keep,
     all,
   );
-  return chosen === keep ? 'keepSnapshot' : chosen === all ? 'all' : undefined;
+  return chosen === keep ? { keepSnapshot: true } : chosen === all ? {} : undefined;
+}
+
+async function confirmWithVolumes(
+  name: string,
+  volumes: readonly string[],
+): Promise<DestroyWishes | undefined> {
+  const keep: vscode.MessageItem = { title: l10n.t('Destroy, Keep Volumes') };
+  const all: vscode.MessageItem = { title: l10n.t('Destroy with Volumes') };
+  const detail = l10n.t(
+    'Everything in it outside of the workspace folder and of its volumes is lost. The workspace on this computer stays. Its volumes: {0}.',
+    volumes.join(', '),
+  );
+  const chosen = await vscode.window.showWarningMessage(
+    l10n.t('Destroy {0}?', name),
+    { modal: true, detail },
+    keep,
+    all,
+  );
+  return chosen === keep ? {} : chosen === all ? { withVolumes: true } : undefined;
 }
 
 async function destroyTarget(
   target: Target,
   options: OperationOptions,
-  keepSnapshot: boolean,
+  wishes: DestroyWishes = {},
 ): Promise<void> {
   const { model, environment } = target;
   try {
-    await model.switcher.destroy(environment.kind, options, { keepSnapshot });
+    await model.switcher.destroy(environment.kind, options, wishes);
   } catch (error) {
     // What cannot be brought back is the person's to give up, never ours.
     if (isCancellation(error) || !(error instanceof SwitchyardError) || !error.code.startsWith('sync.'))
@@ -170,7 +196,7 @@ async function destroyTarget(
       anyway,
     );
     if (chosen === anyway)
-      await model.switcher.destroy(environment.kind, options, { abandon: true, keepSnapshot });
+      await model.switcher.destroy(environment.kind, options, { ...wishes, abandon: true });
   }
 }
 

@@ -55,7 +55,7 @@ describe('ignoredProperties', () => {
   });
 
   it('knows a property by its name in a merged configuration', () => {
-    expect(ignoredProperties('vm', { entrypoints: ['/start.sh'] })).toMatchObject([
+    expect(ignoredProperties('vm', { entrypoints: ['/start.sh'] }, 'box')).toMatchObject([
       { property: 'entrypoint of a feature' },
     ]);
   });
