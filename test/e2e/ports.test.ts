@@ -58,6 +58,24 @@ describe('ports and tasks of a container', () => {
     await page.close();
   });
 
+  test('credentials of this computer are shared by a click, and the tree says so while they are', async () => {
+    const { workbench } = session;
+    const row = workbench.environments.row('Container');
+    const credentials = workbench.environments.list
+      .locator('.monaco-list-row')
+      .filter({ hasText: 'Credentials' });
+    expect(await credentials.count()).toBe(0);
+    await workbench.page.keyboard.press('F1');
+    await workbench.quickPick.pick('>Switchyard: Share Credentials', 'Switchyard: Share Credentials');
+    await workbench.quickPick.entry('Git credentials').click({ timeout: bounds.click });
+    await session.picture('share');
+    await workbench.page.keyboard.press('Enter');
+    await row.waitForFact('Credentials', /^git$/);
+    await session.picture('shared');
+    await workbench.command('Switchyard: Stop Sharing Credentials');
+    await credentials.waitFor({ state: 'hidden', timeout: bounds.click });
+  });
+
   test("a task runs inside, and its problems are in the host's file", async () => {
     const { workbench } = session;
     await workbench.page.keyboard.press('F1');
