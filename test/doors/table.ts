@@ -320,12 +320,8 @@ export function doorTable(kind: string, open: () => Promise<TestDoor>): void {
         const socket = path.join(scratch, 'agent');
         await succeed('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'a key of the test', '-f', key]);
         const agent = new Client('ssh-agent', ['-D', '-a', socket]);
-        await until(async () =>
-          stat(socket).then(
-            () => true,
-            () => false,
-          ),
-        );
+        // Its socket is there before it listens.
+        await until(() => agent.stdout.includes('SSH_AUTH_SOCK'));
         const env = { SSH_AUTH_SOCK: socket };
         await succeed('ssh-add', ['-q', key], { env });
         const ask = `perl -MSocket -e 'socket(S,AF_UNIX,SOCK_STREAM,0); connect(S,pack_sockaddr_un($ENV{SSH_AUTH_SOCK})) or die $!; syswrite S,pack("NC",1,11); sysread S,$b,9999; print $b'; stat -c %a "$(dirname "$SSH_AUTH_SOCK")"; echo "$SSH_AUTH_SOCK"`;
@@ -514,11 +510,11 @@ export function doorTable(kind: string, open: () => Promise<TestDoor>): void {
 
     describe('credentials of this computer', () => {
       it('let git clone inside, and keys of the ssh-agent sign there, while they are shared', async () => {
-        const socket = path.join(scratch, 'agent');
+        const socket = path.join(scratch, 'sharing-agent');
         const agent = new Client('ssh-agent', ['-D', '-a', socket]);
         const key = path.join(scratch, 'agent-key');
         await succeed('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
-        await until(async () => (await readdir(scratch)).includes('agent'));
+        await until(() => agent.stdout.includes('SSH_AUTH_SOCK'));
         await succeed('ssh-add', ['-q', key], { env: { SSH_AUTH_SOCK: socket } });
         const config = path.join(scratch, 'gitconfig');
         await writeFile(
