@@ -24,6 +24,7 @@ interface Internals {
  * of ours (`GcmSeal`). To be called after every handshake.
  */
 export function keepKeys(client: Client | Connection): void {
+  // The types of ssh2 do not show it; what is found in it is looked at before it is used.
   const { _protocol: protocol } = client as unknown as Internals;
   const { _cipher: cipher, _decipher: decipher } = protocol;
   if ('_encKey' in cipher && Buffer.isBuffer(cipher._encKey) && '_encIV' in cipher) {

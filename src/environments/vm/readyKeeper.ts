@@ -80,6 +80,7 @@ export class ReadyKeeper {
       const key = await this.#key(settings, signal);
       await untilCalm(connection, signal);
       const taking = this.#takeNow(record, key, connection, signal);
+      // Who waits for `settled` waits for its end alone; how it went is told below.
       this.#taking = taking.catch(() => undefined);
       await taking;
     } catch (error) {

@@ -14,6 +14,7 @@ import path from 'node:path';
 import * as l10n from '@vscode/l10n';
 import { abortable } from '../../../base/abort.ts';
 import { SwitchyardError } from '../../../base/errors.ts';
+import { exists } from '../../../base/exists.ts';
 import type { Logger } from '../../../base/log.ts';
 import { isOwnerGone, ownerTag } from '../../../base/processLedger.ts';
 import type { Progress } from '../../../base/progress.ts';
@@ -295,15 +296,5 @@ async function namesIn(folder: string): Promise<string[]> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     return [];
-  }
-}
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await access(file);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return false;
   }
 }

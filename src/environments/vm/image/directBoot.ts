@@ -1,5 +1,6 @@
-import { access, readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { exists } from '../../../base/exists.ts';
 import type { Logger } from '../../../base/log.ts';
 import type { Command, Runner } from '../../../base/process.ts';
 import { virshCommands } from '../../../engines/virsh.ts';
@@ -31,15 +32,17 @@ export async function uploadBootFiles(
   log: Logger,
   signal: AbortSignal,
 ): Promise<DirectBoot | undefined> {
-  const volumes = bootFiles.map((file) => `${files.volumePrefix}boot_${file}`);
+  const all = bootFiles.map((name) => ({
+    file: path.join(files.from, name),
+    volume: `${files.volumePrefix}boot_${name}`,
+  }));
   const ask = <T>(command: Command<T>): Promise<T> => runner.run(command, { signal });
   try {
     const pool = (await ask(virshCommands.pools())).find((one) => one === defaultPool);
     if (pool === undefined) return undefined;
     const known = await ask(virshCommands.volumes(pool));
-    if (!(await exists(files.complete)) || !volumes.every((volume) => known.includes(volume))) {
-      for (const [index, volume] of volumes.entries()) {
-        const file = path.join(files.from, bootFiles[index] ?? '');
+    if (!(await exists(files.complete)) || !all.every(({ volume }) => known.includes(volume))) {
+      for (const { file, volume } of all) {
         // Nobody knows whether it is whole.
         if (known.includes(volume)) await ask(virshCommands.volumeDelete(pool, volume));
         await ask(virshCommands.volumeCreate(pool, volume, (await stat(file)).size));
@@ -48,7 +51,7 @@ export async function uploadBootFiles(
       await writeFile(files.complete, '');
     }
     const [kernel = '', initrd = ''] = await Promise.all(
-      volumes.map((volume) => ask(virshCommands.volumePath(pool, volume))),
+      all.map(({ volume }) => ask(virshCommands.volumePath(pool, volume))),
     );
     const commandLine = await readFile(path.join(files.from, 'cmdline'), 'utf8');
     return { kernel, initrd, commandLine: commandLine.trim() };
@@ -56,15 +59,5 @@ export async function uploadBootFiles(
     signal.throwIfAborted();
     log.warn(`The machine boots from its disk: ${String(error)}`);
     return undefined;
-  }
-}
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await access(file);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return false;
   }
 }

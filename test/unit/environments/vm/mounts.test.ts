@@ -90,6 +90,7 @@ describe('mounts in a machine', () => {
   });
 
   it('that are no list are named too', () => {
+    // What the types rule out, a file may hold.
     expect(planMounts({ mounts: 5 as unknown as [] }, around)).toEqual({
       mounts: [],
       ignored: [{ property: 'mounts', reason: expect.any(String) as string }],
