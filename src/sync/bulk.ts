@@ -1,30 +1,15 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import type { Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import type { Disposable } from '../base/disposable.ts';
 import type { Logger } from '../base/log.ts';
-import type { BulkProcess } from '../connections/connection.ts';
 import { isExecutable, sizeOf, typeOf, type Entry } from './entry.ts';
 import type { AgentSide } from './guest/agentSide.ts';
-import { ancestorsOf, toBuffer, type BytePath } from './path.ts';
+import { ancestorsOf, type BytePath } from './path.ts';
 import type { Side } from './side.ts';
-
-/** Something new for the guest. */
-export interface NewEntry {
-  readonly path: BytePath;
-  readonly source: Entry;
-}
+import { TarStream, type Count, type NewEntry } from './tarStream.ts';
 
 /** What has come to be at a path, on both sides. */
 export interface Arrived {
   readonly host: Entry;
   readonly guest: Entry;
-}
-
-interface Unpacking extends Disposable {
-  readonly stdin: Writable;
-  readonly exit: BulkProcess['exit'];
 }
 
 /** Fewer than this, and the agent is as quick. */
@@ -36,8 +21,6 @@ const streamBytes = 256 * 1024 ** 2;
 /** More than this, in bytes, and a login of its own costs less than what encrypting it here would. */
 const apartBytes = 64 * 1024 ** 2;
 const statCount = 1_000;
-/** Blocks of 512 bytes that tar writes at once: a pipe's 64 KiB, where 10 KiB would be six times the chunks for this process. */
-const blocking = 128;
 
 /**
  * Sends much that is new to the guest as streams of tar: by far the quickest way for many files. Each
@@ -45,18 +28,16 @@ const blocking = 128;
  * folder, to where nothing is.
  */
 export class BulkUpload {
-  readonly #root: string;
   readonly #host: Side;
   readonly #guest: AgentSide;
-  readonly #log: Logger;
+  readonly #tar: TarStream;
   /** Much goes by a way of its own, where the connection has one. */
   #isApart = true;
 
   constructor(root: string, host: Side, guest: AgentSide, log: Logger) {
-    this.#root = root;
     this.#host = host;
     this.#guest = guest;
-    this.#log = log;
+    this.#tar = new TarStream(root, guest.connection, log);
   }
 
   /** True where it has what it needs. A file changed just now goes by the agent, which proves what it sent. */
@@ -71,7 +52,7 @@ export class BulkUpload {
    */
   async send(
     entries: readonly NewEntry[],
-    count: (files: number, bytes: number) => void,
+    count: Count,
     arrived: (found: ReadonlyMap<BytePath, Arrived>) => Promise<void>,
     signal: AbortSignal,
   ): Promise<void> {
@@ -93,7 +74,7 @@ export class BulkUpload {
       before.catch((error: unknown) => stop.abort(error));
       let came: boolean;
       try {
-        came = await this.#stream({ slice, folder, apart }, count, AbortSignal.any([signal, stop.signal]));
+        came = await this.#tar.send(slice, { folder, apart }, count, AbortSignal.any([signal, stop.signal]));
       } finally {
         await before;
       }
@@ -110,65 +91,6 @@ export class BulkUpload {
       at = end;
     }
     await before;
-  }
-
-  /** False where the guest could not take the stream. */
-  async #stream(
-    { slice, folder, apart }: { slice: readonly NewEntry[]; folder: string; apart: boolean },
-    count: (files: number, bytes: number) => void,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    const remote = await this.#unpack(folder, apart, signal);
-    // Folders are named without what is in them, which is listed by itself.
-    const local = spawn(
-      'tar',
-      ['-c', '-b', String(blocking), '-f', '-', '--no-recursion', '--null', '-T', '-'],
-      {
-        cwd: this.#root,
-        signal,
-        stdio: ['pipe', 'pipe', 'pipe'],
-      },
-    );
-    let complaints = '';
-    local.stderr.on('data', (chunk: Buffer) => {
-      complaints = (complaints + chunk.toString()).slice(-1_000);
-    });
-    try {
-      const names = toBuffer(slice.map(({ path }) => `./${path}\0`).join(''));
-      const listed = pipeline([names], local.stdin);
-      // Beside the pipe and not in it: one more stream would cost a sixth of this process's work.
-      const counted = counter(slice, count);
-      local.stdout.on('data', (chunk: Buffer) => counted.pass(chunk.length));
-      await Promise.all([listed, pipeline(local.stdout, remote.stdin, { signal })]);
-      counted.end();
-      const { code, said } = await remote.exit;
-      if (code === 0) return true;
-      this.#log.warn(`Sync: the guest's tar ended with ${code ?? 'no code'}: ${said} ${complaints}`);
-      return false;
-    } catch (error) {
-      signal.throwIfAborted();
-      this.#log.warn(`Sync: no stream of tar: ${String(error)} ${complaints}`);
-      return false;
-    } finally {
-      local.kill();
-      remote.dispose();
-    }
-  }
-
-  /** The guest's end of a stream: by a way of its own where that is worth it, and there is one. */
-  async #unpack(folder: string, apart: boolean, signal: AbortSignal): Promise<Unpacking> {
-    const argv = ['tar', '-x', '-o', '-f', '-', '-C', folder];
-    const { connection } = this.#guest;
-    const own = apart
-      ? await connection.bulk?.({ argv, stdin: 'pipe', stdout: 'ignore' }, signal)
-      : undefined;
-    if (own?.stdin) return { stdin: own.stdin, exit: own.exit, dispose: () => own.dispose() };
-    const remote = await connection.exec({ argv, cwd: '/' }, signal);
-    let said = '';
-    remote.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-1_000)));
-    remote.stdout.resume();
-    const exit = remote.exit.then(({ code }) => ({ code, said }));
-    return { stdin: remote.stdin, exit, dispose: () => remote.dispose() };
   }
 
   async #moveIn(
@@ -218,24 +140,4 @@ function alike(source: Entry, staged: Entry): boolean {
   if (type === 'd') return true;
   if (type === 'l') return source.target === staged.target;
   return sizeOf(source) === sizeOf(staged) && isExecutable(source) === isExecutable(staged);
-}
-
-/** Tells of bytes as they pass; how many files that is, is an estimate until the end. */
-function counter(
-  slice: readonly NewEntry[],
-  count: (files: number, bytes: number) => void,
-): { pass(length: number): void; end(): void } {
-  const bytes = slice.reduce((sum, { source }) => sum + sizeOf(source), 0);
-  let [passed, files] = [0, 0];
-  return {
-    pass(length) {
-      const before = Math.min(bytes, passed);
-      passed += length;
-      const share = Math.min(1, passed / Math.max(1, bytes + 1_024 * slice.length));
-      const more = Math.floor(slice.length * share) - files;
-      files += more;
-      count(more, Math.min(bytes, passed) - before);
-    },
-    end: () => count(slice.length - files, bytes - Math.min(bytes, passed)),
-  };
 }
