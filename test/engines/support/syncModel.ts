@@ -44,8 +44,8 @@ export function random(seed: number): () => number {
 const folders = ['', 'a', 'a/b', 'c', 'new\nline'];
 const names = ['one', 'two.txt', '-rf', 'é', 'b', "it's"];
 
-/** How likely a machine's own fault is among the faults: those that boot take half a minute each. */
-const likely: Readonly<Record<MachineFault, number>> = { suspend: 0.15, powerOff: 0.06, destroy: 0.06 };
+/** How likely each of a machine's own faults is among the faults, besides the one that each run is due. */
+const likely = 0.03;
 
 /**
  * One seeded run: two people change the two sides at random while the sync works, and faults strike.
@@ -83,6 +83,13 @@ export class ModelRun {
     this.#sync = new WorkspaceSync(two.options);
   }
 
+  /** One a run, so that each strikes within as many runs as there are of them; chance chooses only when. */
+  #machineFaultDue(steps: number): { readonly step: number; readonly fault: MachineFault } | undefined {
+    const { machineFaults } = this.#ground;
+    const fault = machineFaults[this.#seed % machineFaults.length];
+    return fault && { step: Math.floor(this.#random() * steps), fault };
+  }
+
   /** What was done, for the message of a failure. */
   get story(): string {
     return `seed ${this.#seed}:\n  ${this.#done.join('\n  ')}`;
@@ -97,7 +104,11 @@ export class ModelRun {
     for (let n = 0; n < 6; n += 1) await this.#write(this.#side());
     this.two.write('host', 'stays', 'stays');
     await this.#attach();
-    for (let step = 0; step < steps; step += 1) await this.#step();
+    const due = this.#machineFaultDue(steps);
+    for (let step = 0; step < steps; step += 1) {
+      if (step === due?.step) await this.#machineFault(due.fault);
+      else await this.#step();
+    }
     await this.#comeToRest();
     await this.#check();
   }
@@ -156,7 +167,7 @@ export class ModelRun {
   async #fault(): Promise<void> {
     let chance = this.#random();
     for (const fault of this.#ground.machineFaults) {
-      chance -= likely[fault];
+      chance -= likely;
       if (chance < 0) return this.#machineFault(fault);
     }
     const fault = this.#pick([
