@@ -9,7 +9,7 @@ const outdirAt = process.argv.indexOf('--outdir');
 const dist = outdirAt === -1 ? 'dist' : process.argv[outdirAt + 1];
 
 /** What is imported only when it is needed must not be read and compiled when the window opens. */
-const heavy = ['dockerode', 'ssh2', 'execa', 'tar-stream'];
+const heavy = ['dockerode', 'ssh2', 'execa', 'tar-stream', 'yaml'];
 
 /**
  * @param {Record<string, string>} entryPoints

@@ -45,6 +45,7 @@ export type ErrorCode =
   | 'vm.noSsh'
   | 'vm.mounts'
   | 'vm.entrypoint'
+  | 'vm.services'
   | 'ssh.hostKey'
   | 'ssh.failed'
   | 'ssh.config'

@@ -3,6 +3,7 @@ import { SwitchyardError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { CommandFailed, type Command, type Runner } from '../base/process.ts';
 import { silentProgress, type Progress } from '../base/progress.ts';
+import { readCompose, type ComposeModel } from './compose.ts';
 import { explainFailure, type FailureOutcome } from './devcontainerErrors.ts';
 import { DevcontainerLog } from './devcontainerLog.ts';
 
@@ -41,6 +42,7 @@ export interface MergedConfiguration {
   readonly image?: string;
   readonly dockerComposeFile?: string | readonly string[];
   readonly service?: string;
+  readonly runServices?: readonly string[];
   readonly remoteUser?: string;
   readonly containerUser?: string;
   readonly remoteEnv?: Readonly<Record<string, string | null>>;
@@ -217,6 +219,15 @@ export class DevcontainerCli {
     return orThrow(await this.#run(command, target, options));
   }
 
+  /** What compose files come to; with none, those that Compose finds in the folder. @throws SwitchyardError */
+  async readCompose(
+    { folder, env }: DevcontainerTarget,
+    files: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ComposeModel> {
+    return readCompose(this.#runner, this.#programs.docker, { cwd: folder, files, env }, signal);
+  }
+
   /** The config as it is written, with its variables substituted; needs no Docker. @throws SwitchyardError */
   async readWritten(
     target: DevcontainerTarget,
@@ -340,11 +351,20 @@ function failureOf(error: CommandFailed): FailureOutcome {
   try {
     return lastJson(error.stdout) as FailureOutcome;
   } catch {
-    // It ended before it could say why; what it printed last is all there is.
-    return {
-      outcome: 'error',
-      message: error.stderr.split('\n').findLast((line) => line.trim() !== '') ?? '',
-    };
+    // Reading a configuration has no result where it fails: what was printed last is all there is.
+    const line = error.stderr.split('\n').findLast((text) => text.trim() !== '') ?? '';
+    return { outcome: 'error', message: errorIn(line) ?? line };
+  }
+}
+
+/** The message of an error that the CLI wrote into its log as a text, with its stack below. */
+function errorIn(line: string): string | undefined {
+  try {
+    const { text } = JSON.parse(line) as { readonly text?: unknown };
+    return typeof text === 'string' ? /^(?:\w*Error: )?(.+)/.exec(text)?.[1] : undefined;
+  } catch {
+    // Another program's line, or half of one.
+    return undefined;
   }
 }
 

@@ -1,5 +1,6 @@
 import * as l10n from '@vscode/l10n';
 import { SwitchyardError } from '../base/errors.ts';
+import { composeMissing } from './compose.ts';
 
 /** The CLI's last line on standard output where it failed. */
 export interface FailureOutcome {
@@ -23,6 +24,14 @@ export function explainFailure(
   const detail = [outcome.description, message, ...lines].filter(Boolean).join('\n');
   const tail = lines.slice(-40).join('\n');
   if (/no space left on device|ENOSPC/i.test(`${message}\n${tail}`)) return diskFull(detail);
+  const service = /Service '(.*)' configured in devcontainer\.json not found/.exec(message)?.[1];
+  if (service !== undefined) return serviceMissing(service, configFile, detail);
+  if (/(?:spawn |Command failed: )\S*docker-compose (?:ENOENT|version\b)/.test(message)) {
+    return composeMissing(detail);
+  }
+  if (/^Command failed: \S*docker(?:-| )compose\b.* config$/.test(message)) {
+    return composeUnreadable(lines, configFile, detail);
+  }
   const hook = failedHook(outcome);
   if (hook !== undefined) return hookFailed(hook, message, lines, configFile, detail);
   const pulled = /^Command failed: \S*docker (?:--\S+ )*pull (\S+)/.exec(message)?.[1] ?? missingBase(lines);
@@ -81,6 +90,33 @@ function hookFailed(
     ],
     detail,
   });
+}
+
+function serviceMissing(service: string, configFile: string, detail: string): SwitchyardError {
+  return new SwitchyardError({
+    code: 'config.invalid',
+    what: l10n.t('The service of the project was not found.'),
+    why: l10n.t('"service" is "{0}", and its compose files have no service of that name.', service),
+    next: l10n.t('Name one of theirs as "service".'),
+    remedies: [{ do: 'openFile', file: configFile }, { do: 'retry' }],
+    detail,
+  });
+}
+
+function composeUnreadable(lines: readonly string[], configFile: string, detail: string): SwitchyardError {
+  return new SwitchyardError({
+    code: 'config.invalid',
+    what: l10n.t('The compose files of the project cannot be read.'),
+    why: withLines(l10n.t('Docker Compose says:'), saidBy(lines).slice(-4)),
+    next: l10n.t('Correct them, and try again.'),
+    remedies: [{ do: 'openFile', file: configFile }, { do: 'retry' }, { do: 'showLog' }],
+    detail,
+  });
+}
+
+/** Without what the CLI itself adds to what a program printed. */
+function saidBy(lines: readonly string[]): readonly string[] {
+  return lines.filter((line) => line.trim() !== '' && !/^(?:Exit code |Error: Command |\s+at )/.test(line));
 }
 
 function buildFailed(lines: readonly string[], configFile: string, detail: string): SwitchyardError {

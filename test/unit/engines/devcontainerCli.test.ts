@@ -38,7 +38,7 @@ class Recorded implements Runner {
     const stdout = read('stdout');
     const stderr = read('stderr');
     for (const line of stderr.split('\n')) options?.onLine?.(line, 'stderr');
-    if (!stdout.includes('"outcome":"error"')) return Promise.resolve(command.parse(stdout));
+    if (stdout !== '' && !stdout.includes('"outcome":"error"')) return Promise.resolve(command.parse(stdout));
     return Promise.reject(
       new CommandFailed({
         program: command.program,
@@ -170,6 +170,30 @@ describe('a failure', () => {
     expect(await failureOf('initfail')).toMatchObject({
       code: 'hook.failed',
       what: 'initializeCommand failed.',
+    });
+  });
+
+  it('to find the service in the compose file names it', async () => {
+    const file = target.configFile;
+    expect(await failureOf('noservice')).toMatchObject({
+      code: 'config.invalid',
+      why: '"service" is "nix", and its compose files have no service of that name.',
+      remedies: [{ do: 'openFile', file }, { do: 'retry' }],
+    });
+  });
+
+  it('to read a compose file says what Compose said', async () => {
+    const error = await failureOf('badcompose');
+    expect(error).toMatchObject({ code: 'config.invalid' });
+    expect((error as { why: string }).why).toMatch(
+      /^Docker Compose says:\n.*flow sequence\n.*line 1, column 11\nexpected ',' or ']'.*\n.*line 2, column 1$/,
+    );
+  });
+
+  it('for want of Compose names it', async () => {
+    expect(await failureOf('nocompose')).toMatchObject({
+      code: 'docker.missing',
+      what: 'Docker Compose was not found.',
     });
   });
 

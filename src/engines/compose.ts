@@ -1,0 +1,134 @@
+import * as l10n from '@vscode/l10n';
+import { SwitchyardError } from '../base/errors.ts';
+import { CommandFailed, lastLines, type Command, type Runner } from '../base/process.ts';
+
+/** Which compose files, and from where they are read. */
+export interface ComposeFiles {
+  /** Absolute. */
+  readonly cwd: string;
+  /** Absolute, each over the one before. With none, Compose finds them itself in `cwd`. */
+  readonly files: readonly string[];
+  /** DOCKER_HOST and the like. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+}
+
+/** An object of a compose file, of which nothing is known but its names. */
+export type ComposeObject = Readonly<Record<string, unknown>>;
+
+/**
+ * What the files come to: merged, with their variables put in and their paths absolute. A dollar sign in a value
+ * is still written as two.
+ * @see https://docs.docker.com/reference/compose-file/
+ */
+export interface ComposeModel {
+  /** Compose 1 does not say it. */
+  readonly name?: string;
+  readonly services: Readonly<Record<string, ComposeObject>>;
+  readonly networks?: Readonly<Record<string, ComposeObject | null>>;
+  readonly volumes?: Readonly<Record<string, ComposeObject | null>>;
+  readonly secrets?: Readonly<Record<string, ComposeObject>>;
+  readonly configs?: Readonly<Record<string, ComposeObject>>;
+}
+
+/** One way to call Compose: the plugin of the Docker command line, or the program of its own that came before it. */
+export interface ComposeProgram {
+  readonly program: string;
+  readonly args: readonly string[];
+}
+
+/** Both ways, the newer one first, as the Dev Containers CLI has it. */
+export function composePrograms(docker: string): readonly ComposeProgram[] {
+  return [
+    { program: docker, args: ['compose'] },
+    { program: 'docker-compose', args: [] },
+  ];
+}
+
+/** Whether it can be called. */
+export function composeVersionCommand({ program, args }: ComposeProgram): Command<string> {
+  return {
+    program,
+    args: [...args, 'version', '--short'],
+    timeoutMs: 30_000,
+    parse: (stdout) => stdout.trim(),
+  };
+}
+
+/** What the files come to, as YAML. */
+export function composeConfigCommand(
+  { program, args }: ComposeProgram,
+  { cwd, files, env }: ComposeFiles,
+): Command<string> {
+  return {
+    program,
+    args: [...args, ...files.flatMap((file) => ['-f', file]), 'config'],
+    cwd,
+    env: { ...env },
+    timeoutMs: 60_000,
+    parse: (stdout) => stdout,
+  };
+}
+
+/** @throws SwitchyardError `docker.missing`, `config.invalid` */
+export async function readCompose(
+  runner: Runner,
+  docker: string,
+  where: ComposeFiles,
+  signal: AbortSignal,
+): Promise<ComposeModel> {
+  const program = await findCompose(runner, docker, signal);
+  let text: string;
+  try {
+    text = await runner.run(composeConfigCommand(program, where), { signal });
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error;
+    throw unreadable(lastLines(error.stderr, 4), where, error);
+  }
+  // Not needed before: a window that opens does not wait for it.
+  const { parse } = await import('yaml');
+  const model: unknown = parse(text);
+  if (isObject(model) && isObject(model['services'])) return model as unknown as ComposeModel;
+  throw unreadable(l10n.t('They have no services.'), where, undefined);
+}
+
+async function findCompose(runner: Runner, docker: string, signal: AbortSignal): Promise<ComposeProgram> {
+  for (const program of composePrograms(docker)) {
+    try {
+      await runner.run(composeVersionCommand(program), { signal });
+      return program;
+    } catch (error) {
+      // The other way may be there.
+      if (!(error instanceof CommandFailed)) throw error;
+    }
+  }
+  throw composeMissing();
+}
+
+export function composeMissing(detail?: string): SwitchyardError {
+  return new SwitchyardError({
+    code: 'docker.missing',
+    what: l10n.t('Docker Compose was not found.'),
+    why: l10n.t(
+      'The project has a compose file, and neither "docker compose" nor "docker-compose" runs here.',
+    ),
+    next: l10n.t('Install the Compose plugin of Docker, and try again.'),
+    remedies: [{ do: 'checkRequirements' }, { do: 'retry' }, { do: 'showLog' }],
+    ...(detail === undefined ? {} : { detail }),
+  });
+}
+
+function unreadable(why: string, { files }: ComposeFiles, cause: unknown): SwitchyardError {
+  const [file] = files;
+  return new SwitchyardError({
+    code: 'config.invalid',
+    what: l10n.t('The compose files of the project cannot be read.'),
+    why,
+    next: l10n.t('Correct them, and try again.'),
+    remedies: [...(file === undefined ? [] : [{ do: 'openFile', file } as const]), { do: 'retry' }],
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+export function isObject(value: unknown): value is ComposeObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
