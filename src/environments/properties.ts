@@ -47,7 +47,11 @@ function rows(): readonly Row[] {
     {
       names: ['dockerComposeFile', 'service', 'runServices'],
       container: honoured,
-      vm: ignored(l10n.t('A project with a compose file does not open in a virtual machine yet.')),
+      vm: emulated(
+        l10n.t(
+          'The machine is made of the image of the service, with its volumes as mounts; the other services run inside it, where the image has Docker with Compose.',
+        ),
+      ),
     },
     { names: ['containerEnv', 'remoteEnv'], ...both(honoured) },
     { names: ['remoteUser', 'containerUser'], ...both(honoured) },

@@ -14,7 +14,7 @@ import type { HookRun } from '../hooks/run.ts';
 import { opened } from '../opened.ts';
 import { ShellReserve } from '../shells.ts';
 import { readBootId } from './bootId.ts';
-import { bringUp } from './bringUp.ts';
+import { bringUp, bringUpServices } from './bringUp.ts';
 import { setGuestClock } from './guestClock.ts';
 import { unsyncedPlaces } from './mounts/plan.ts';
 import { planOf } from './mounts/vmMounts.ts';
@@ -102,9 +102,12 @@ export class MachineEntry implements Disposable {
       start || !before.run ? this.#noteRun(before, start, connection, signal) : before,
       this.sync?.attach(carryRequest(before, connection), progress, signal),
     ]);
+    // Their files are the workspace's.
+    const inner = { progress, signal };
+    const down = isAwake ? undefined : await bringUpServices(connection, before, start.how, this.#log, inner);
     const made = whenCreated && start?.how === 'create' ? whenCreated(record, connection) : undefined;
     const outcome = await this.#hooks.run(connection, record, { progress, signal }, made);
-    const problem = outcome.problem ?? trouble;
+    const problem = outcome.problem ?? trouble ?? down;
     return opened(
       shells,
       { ...outcome, problem },

@@ -16,6 +16,8 @@ import type { MachineRecord } from './record.ts';
 import { prepareBox, prepareOwn, type SourceParts } from './prepareSource.ts';
 import { expectVagrant } from './requirements.ts';
 import { mountsOf } from './mounts/vmMounts.ts';
+import { composeProjectName } from './services/composedProject.ts';
+import { installServices } from './services/guestServices.ts';
 import { settleIn } from './settleIn.ts';
 import { expectRoom, expectSupported } from './supported.ts';
 
@@ -87,6 +89,7 @@ export async function prepareMachine(
     workspaceFolder,
     mounts: plan.mounts.length > 0,
     entrypoints: entrypoints.length > 0,
+    ...(image.left ? { left: image.left } : {}),
     env: guestEnvironment(mergedConfiguration, image.config),
     merged,
     configHash: await configHash(project),
@@ -121,7 +124,9 @@ export async function prepareMachine(
         containerOf(mergedConfiguration, image.config),
         inner,
       );
-      return { ...made, env };
+      if (!image.services) return { ...made, env };
+      const name = composeProjectName(project);
+      return { ...made, env, services: await installServices(connection, image.services, name, inner) };
     },
   };
 }

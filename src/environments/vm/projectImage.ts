@@ -10,6 +10,8 @@ import type { Project } from '../../config/project.ts';
 import type { DevcontainerCli, ReadConfigurationResult } from '../../engines/devcontainerCli.ts';
 import type { DockerEngine } from '../../engines/docker.ts';
 import type { ImageConfig } from './guestSetup.ts';
+import { inService, readServices } from './services/composedProject.ts';
+import type { OtherServices } from './services/guestCompose.ts';
 import { withDevcontainerId } from './writtenConfig.ts';
 
 /** The project's image, with its features, as the engine has it. */
@@ -19,13 +21,21 @@ export interface ProjectImage {
   readonly layers: readonly string[];
   readonly config: ImageConfig;
   readonly configuration: ReadConfigurationResult;
+  /** The other services of its compose file. */
+  readonly services?: OtherServices;
+  /** What of its compose file is left for the machine, and why. */
+  readonly left?: OtherServices['left'];
+}
+
+function imageBase(project: Project): string {
+  return `switchyard-vm-${project.id}`;
 }
 
 function imageNameOf(project: Project): string {
-  return `switchyard-vm-${project.id}:latest`;
+  return `${imageBase(project)}:latest`;
 }
 
-/** Takes the name off the project's image, and with its last name the image. */
+/** Takes the names off the project's images, and with its last name each image. */
 export async function removeProjectImage(
   project: Project,
   docker: DockerEngine,
@@ -34,11 +44,15 @@ export async function removeProjectImage(
   await docker.ask(
     l10n.t('The image of the project cannot be removed.'),
     async (engine, bound) => {
-      try {
-        await engine.getImage(imageNameOf(project)).remove({ abortSignal: bound });
-      } catch (error) {
-        // 404: never built. 409: a container was made of it by hand; it is the person's now.
-        if (![404, 409].includes((error as { statusCode?: number }).statusCode ?? 0)) throw error;
+      const filters = JSON.stringify({ reference: [`${imageBase(project)}*`] });
+      const images = await engine.listImages({ filters, abortSignal: bound });
+      for (const name of images.flatMap(({ RepoTags }) => RepoTags ?? [])) {
+        try {
+          await engine.getImage(name).remove({ abortSignal: bound });
+        } catch (error) {
+          // 404: gone by now. 409: a container was made of it by hand; it is the person's now.
+          if (![404, 409].includes((error as { statusCode?: number }).statusCode ?? 0)) throw error;
+        }
       }
     },
     { signal },
@@ -65,19 +79,13 @@ export async function buildProjectImage(
   options.progress.step(l10n.t('Reading the configuration'));
   const read = await parts.devcontainer.readConfiguration(target, options);
   const configuration = withDevcontainerId(read, devcontainerId(project.folder, configFile));
-  if (configuration.mergedConfiguration.dockerComposeFile !== undefined) {
-    throw new SwitchyardError({
-      code: 'config.unsupported',
-      what: l10n.t('{0} cannot be opened in a virtual machine yet.', project.name),
-      why: l10n.t('It is made of a compose file; a machine is made of one image.'),
-      next: l10n.t('Open it in the container.'),
-      remedies: [{ do: 'openFile', file: configFile }],
-    });
-  }
+  const composed = await readServices(project, configuration, parts.devcontainer, target, options.signal);
   options.progress.step(l10n.t('Building the image'));
   // Vagrant's box is named by the image's id, so the name only keeps the image from being cleaned away.
   const imageName = imageNameOf(project);
-  const [name = imageName] = await parts.devcontainer.build(target, {
+  // What Compose builds on the way is named after its project: then it is not the container's.
+  const env = { ...target.env, COMPOSE_PROJECT_NAME: imageBase(project) };
+  const [name = imageName] = await parts.devcontainer.build(composed ? { ...target, env } : target, {
     imageName,
     progress: options.progress,
     signal: options.signal,
@@ -88,7 +96,7 @@ export async function buildProjectImage(
     (docker) => docker.getImage(name).inspect(),
     { signal: options.signal },
   );
-  return {
+  const built = {
     id: image.Id,
     layers: image.RootFS.Layers ?? [image.Id],
     // The engine's answer may lack what the image does not say, whatever the types tell.
@@ -98,6 +106,7 @@ export async function buildProjectImage(
     },
     configuration,
   };
+  return composed ? inService(built, composed) : built;
 }
 
 /** Of everything in the config's files that decides what a machine is like. */
@@ -106,10 +115,12 @@ export async function configHash(project: Project): Promise<string> {
   if (project.configFile === undefined) return '';
   const text = await readFile(project.configFile, 'utf8');
   hash.update(text);
-  const config = parse(text) as { build?: { dockerfile?: unknown }; dockerFile?: unknown } | undefined;
-  const dockerfile = config?.build?.dockerfile ?? config?.dockerFile;
-  if (typeof dockerfile === 'string') {
-    const file = path.resolve(path.dirname(project.configFile), dockerfile);
+  const config = parse(text) as
+    { build?: { dockerfile?: unknown }; dockerFile?: unknown; dockerComposeFile?: unknown } | undefined;
+  const files: unknown[] = [config?.build?.dockerfile ?? config?.dockerFile, config?.dockerComposeFile];
+  for (const name of files.flat()) {
+    if (typeof name !== 'string') continue;
+    const file = path.resolve(path.dirname(project.configFile), name);
     hash.update(await readFile(file).catch(() => Buffer.alloc(0)));
   }
   return hash.digest('hex');

@@ -4,6 +4,7 @@ import type { Logger } from '../../base/log.ts';
 import type { Acceleration } from './acceleration.ts';
 import type { MachineLogin } from './machineLogin.ts';
 import type { OwnSource } from './ownMachine.ts';
+import type { GuestServices } from './services/guestServices.ts';
 
 /** What is known of a project's machine from when it was made; libvirt knows the rest. */
 export interface MachineRecord {
@@ -31,6 +32,10 @@ export interface MachineRecord {
   readonly mounts?: boolean;
   /** The features' entrypoints were put into it. */
   readonly entrypoints?: boolean;
+  /** The other services of the compose file. */
+  readonly services?: GuestServices;
+  /** What of the compose file is left, and why. */
+  readonly left?: GuestServices['left'];
   readonly user: string;
   readonly workspaceFolder: string;
   /** The image's ENV, containerEnv, what the user's shell sets up, and remoteEnv, in this order. */

@@ -25,6 +25,7 @@ import { configHash } from './projectImage.ts';
 import type { OwnSource } from './ownMachine.ts';
 import type { MachineRecord } from './record.ts';
 import { planOf } from './mounts/vmMounts.ts';
+import { leftOf } from './services/guestServices.ts';
 import { stateOf } from './domainState.ts';
 import { ownHash } from './prepareSource.ts';
 import { VmUsage } from './vmUsage.ts';
@@ -209,6 +210,8 @@ export class VmEnvironment implements Environment {
       ignored: [
         ...ignoredProperties('vm', merged, record?.own ? 'vagrantfile' : settings.vm.source.type),
         ...(record ? planOf(this.project.folder, record).ignored : []),
+        ...(record?.left ?? []),
+        ...(record?.services ? leftOf(record.services) : []),
       ],
     };
   }
