@@ -147,7 +147,8 @@ function lacking({ names, without = 'engine' }: GuestServices): SwitchyardError 
   });
 }
 
-function failed(names: readonly string[], said: string): SwitchyardError {
+/** In words. @param said by the engine, or by Compose */
+export function failed(names: readonly string[], said: string): SwitchyardError {
   return new SwitchyardError({
     code: 'vm.services',
     what: l10n.t(
@@ -155,7 +156,10 @@ function failed(names: readonly string[], said: string): SwitchyardError {
       names.join(', '),
     ),
     why: lastLines(said, 3) || l10n.t('It ended without a word.'),
-    next: l10n.t('See their output with "docker logs" in a terminal, as root.'),
+    // Debian's engine asks for it where the kernel has AppArmor, which a container never shows.
+    next: said.includes('apparmor_parser')
+      ? l10n.t('Install the package "apparmor" in the image, and rebuild.')
+      : l10n.t('See their output with "docker logs" in a terminal, as root.'),
     remedies: [{ do: 'openTerminal', kind: 'vm' }, { do: 'showLog' }],
     detail: said,
   });

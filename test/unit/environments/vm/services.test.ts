@@ -8,7 +8,7 @@ import {
 } from '../../../../src/environments/vm/services/composedProject.ts';
 import { devServiceOf, mountsOver } from '../../../../src/environments/vm/services/devService.ts';
 import { composeOthers, otherServices } from '../../../../src/environments/vm/services/guestCompose.ts';
-import { leftOf } from '../../../../src/environments/vm/services/guestServices.ts';
+import { failed, leftOf } from '../../../../src/environments/vm/services/guestServices.ts';
 
 const folder = "/home/me/it's, here";
 const never = new AbortController().signal;
@@ -229,6 +229,21 @@ describe('the other services', () => {
       { property: 'services: db', reason: expect.stringContaining('Docker engine') as string },
       { property: 'services: web', reason: expect.stringContaining('Docker engine') as string },
     ]);
+  });
+});
+
+describe('a service that does not start', () => {
+  it('is told with the last that was said, and what is to be done', () => {
+    const said =
+      'Building\nERROR: pull access denied for db\nEncountered errors while bringing up the project.\n';
+    expect(failed(['db'], said)).toMatchObject({
+      code: 'vm.services',
+      why: said.trim(),
+      next: expect.stringContaining('docker logs') as string,
+    });
+    const wants = 'exec: "apparmor_parser": executable file not found in $PATH';
+    expect(failed(['db'], wants).next).toBe('Install the package "apparmor" in the image, and rebuild.');
+    expect(failed(['db'], '').why).not.toBe('');
   });
 });
 
