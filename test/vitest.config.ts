@@ -47,6 +47,17 @@ export default defineConfig({
       {
         root,
         test: {
+          // A file of 5 GiB both ways over a real sshd: minutes, and twice as much room on the disk.
+          name: 'sync-huge',
+          include: ['test/syncHuge/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 1_200_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        root,
+        test: {
           name: 'doors',
           include: ['test/doors/*.test.ts'],
           fileParallelism: false,
