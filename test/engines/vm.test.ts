@@ -174,6 +174,11 @@ describe('a project in its VM', () => {
     expect(size).toBeGreaterThan(5 * 2 ** 30);
   });
 
+  it('runs what distributions build for by now, also on a processor in software', async () => {
+    const levels = ['/lib64/ld-linux-x86-64.so.2', '--help'];
+    expect(await output(await vm.connect(never), levels)).toContain('x86-64-v2 (supported');
+  });
+
   it('becomes the whole system, though the terminal comes first', async () => {
     const connection = await vm.connect(never);
     const target = ['sh', '-c', 'systemctl is-active multi-user.target || true'];

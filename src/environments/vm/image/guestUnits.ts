@@ -7,7 +7,7 @@
 export const firstTarget = `[Unit]
 Description=Switchyard: the way in
 DefaultDependencies=no
-Wants=switchyard-network.service switchyard-sshd.service switchyard-rest.service
+Wants=switchyard-network.service switchyard-sshd.service switchyard-warm.service switchyard-rest.service
 AllowIsolate=yes
 `;
 
@@ -110,6 +110,24 @@ Restart=always
 RestartSec=1
 `;
 
+/**
+ * The first thing that comes over a connection is the sync's agent (startAgent.ts). While the connection is made, one
+ * processor has nothing to do: it reads the agent's interpreter and modules from the disk.
+ */
+export const warmUnit = `[Unit]
+Description=Switchyard: read ahead what the first connection asks for
+DefaultDependencies=no
+After=switchyard-sshd.service
+Conflicts=shutdown.target
+Before=shutdown.target
+
+[Service]
+CPUSchedulingPolicy=idle
+StandardOutput=null
+StandardError=null
+ExecStart=-/usr/bin/python3 -IS -c "import errno, fcntl, hashlib, os, re, select, shutil, signal, stat, struct, sys, threading, time"
+`;
+
 export const dhcpScript = `#!/usr/lib/switchyard/busybox sh
 # Called by udhcpc with the lease in its environment.
 bb=/usr/lib/switchyard/busybox
@@ -122,6 +140,8 @@ case $1 in
     $bb ip addr replace "$ip/$mask" dev "$interface"
     for first in $router; do
       $bb ip route replace default via "$first" dev "$interface"
+      # The host asks once a second who has the address that it wants to connect to; who asks it is known to it.
+      $bb arping -q -c 1 -I "$interface" "$first" > /dev/null 2>&1 &
       break
     done
     {

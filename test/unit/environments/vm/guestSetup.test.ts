@@ -131,6 +131,7 @@ describe('the Vagrantfile', () => {
     expect(text).toContain('libvirt.memory = 1536\n');
     expect(text).toContain('libvirt.machine_virtual_size = 8\n');
     expect(text).toContain("libvirt.driver = 'qemu'");
+    expect(text).toContain("libvirt.cpu_feature name: 'aes', policy: 'require'\n");
     expect(text).toContain("libvirt.management_network_address = '192.168.243.0/24'");
     expect(text).toContain("config.vm.synced_folder '.', '/vagrant', disabled: true");
   });
