@@ -8,6 +8,12 @@ const blockBytes = 16;
 /** Room for a packet of as much data as OpenSSH takes in one, in bytes; larger ones are made for the occasion. */
 const scratchBytes = 33 * 1024;
 
+/**
+ * Up to this size a packet is written at once: each write is a segment of its own, and wakes the other end. To copy
+ * a larger one costs more than that, in bytes.
+ */
+const gatherBytes = 2048;
+
 /** What ssh2's own object for outgoing packets of AES-GCM (its protocol/crypto.js) hands over to this one. */
 export interface SealParts {
   readonly algorithm: CipherGCMTypes;
@@ -68,10 +74,11 @@ export class GcmSeal {
     const length = Buffer.from(packet.subarray(0, lengthBytes));
     const cipher = createCipheriv(algorithm, key, iv);
     cipher.setAAD(length);
-    write(length);
-    write(cipher.update(packet.subarray(lengthBytes)));
+    const body = cipher.update(packet.subarray(lengthBytes));
     cipher.final();
-    write(cipher.getAuthTag());
+    const parts = [length, body, cipher.getAuthTag()];
+    if (body.length <= gatherBytes) write(Buffer.concat(parts));
+    else for (const part of parts) write(part);
     for (let at = iv.length - 1; at >= 4; at--) {
       const byte = ((iv[at] ?? 0) + 1) & 0xff;
       iv[at] = byte;
