@@ -35,6 +35,8 @@ export interface BenchOptions {
   readonly runs: number;
   /** How the names of the rows begin that are wanted; undefined is all. */
   readonly rows?: string | undefined;
+  /** Of the suite `sync`: only over an sshd of this computer (`sshd`), or only into a real machine (`vm`). */
+  readonly guest?: string | undefined;
 }
 
 /** Whether any row whose name begins so is wanted. */

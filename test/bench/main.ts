@@ -12,18 +12,23 @@ const suites: Readonly<Record<string, () => Promise<(options: BenchOptions) => P
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'string' }, rows: { type: 'string' }, runs: { type: 'string', default: '5' } },
+  options: {
+    json: { type: 'string' },
+    rows: { type: 'string' },
+    runs: { type: 'string', default: '5' },
+    guest: { type: 'string' },
+  },
 });
 const [name = ''] = positionals;
 const load = Object.hasOwn(suites, name) ? suites[name] : undefined;
 const runs = Number(values.runs);
 if (!load || !Number.isInteger(runs) || runs < 1) {
   console.error(
-    `usage: npm run bench -- ${Object.keys(suites).join('|')} [--json FILE] [--runs N] [--rows PREFIX]`,
+    `usage: npm run bench -- ${Object.keys(suites).join('|')} [--json FILE] [--runs N] [--rows PREFIX] [--guest sshd|vm]`,
   );
   process.exit(2);
 }
 const suite = await load();
-const report = await suite({ runs, rows: values.rows });
+const report = await suite({ runs, rows: values.rows, guest: values.guest });
 console.log(table(report));
 if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, undefined, 2)}\n`);

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { silentProgress } from '../../../src/base/progress.ts';
@@ -15,12 +16,14 @@ const options = { progress: silentProgress, signal: never };
 const bootMs = 300_000;
 
 const dockerfile = `FROM debian:bookworm
-RUN apt-get update && apt-get install -y --no-install-recommends python3 && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install -y --no-install-recommends python3 rsync && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --shell /bin/bash dev
 `;
 
 /** A project's real machine, which the faults strike: many runs share it, each in folders of its own. */
 export class SyncMachine {
+  /** A temporary place on this computer, which goes with the machine. */
+  readonly folder: string;
   readonly #target: SshTarget;
   readonly #domain: string;
   readonly #disk: string;
@@ -29,10 +32,11 @@ export class SyncMachine {
 
   private constructor(
     target: SshTarget,
-    machine: { domain: string; disk: string; pristine: string },
+    machine: { folder: string; domain: string; disk: string; pristine: string },
     destroy: () => Promise<void>,
   ) {
     this.#target = target;
+    this.folder = machine.folder;
     this.#domain = machine.domain;
     this.#disk = machine.disk;
     this.#pristine = machine.pristine;
@@ -71,11 +75,23 @@ export class SyncMachine {
       await virsh('resume', domain);
       const privateKey = await readFile(identityFile, 'utf8');
       const target = { host, port, user, privateKey, identityFile, hostKeys };
-      return new SyncMachine(target, { domain, disk, pristine }, destroy);
+      return new SyncMachine(target, { folder: lab.folder, domain, disk, pristine }, destroy);
     } catch (error) {
       await destroy();
       throw error;
     }
+  }
+
+  /** With what OpenSSH's own programs reach it, and as whom. */
+  get openSsh(): { readonly options: readonly string[]; readonly address: string } {
+    const { host, port, user, identityFile, hostKeys } = this.#target;
+    const known = path.join(this.folder, 'known_hosts');
+    writeFileSync(known, hostKeys.map((key) => `faults ${key.trim()}\n`).join(''));
+    const options = [
+      ...['-F', '/dev/null', '-i', identityFile ?? '', '-p', String(port), '-o', 'HostKeyAlias=faults'],
+      ...['-o', `UserKnownHostsFile=${known}`, '-o', 'StrictHostKeyChecking=yes', '-o', 'LogLevel=ERROR'],
+    ];
+    return { options, address: `${user}@${host}` };
   }
 
   /** A guest for the run of this seed. */
