@@ -394,12 +394,22 @@ sub open_file {
 
 sub still { my ($name, $st) = @_; my $now = look($name); return $now && show($now) eq show($st) }
 
-# There is no SHA-256 in every Perl; there is a program in every Linux.
+# There is no SHA-256 in every Perl; there is a program in every Linux. A large file takes it longer than anybody
+# waits for an answer, so each second that it does is a sign of life.
 sub sums {
-    my (@files) = @_;
+    my ($id, @files) = @_;
     open(my $pipe, '-|', 'sha256sum', '--', @files) or return;
-    my @sums = map { /\A\\?([0-9a-f]{64}) / ? $1 : () } <$pipe>;
+    my ($said, $got) = ('', 1);
+    while ($got) {
+        vec(my $waits = '', fileno $pipe, 1) = 1;
+        my $speaks = select($waits, undef, undef, 1);
+        reply($id, 0) unless $speaks;
+        next if $speaks <= 0;
+        $got = sysread($pipe, $said, 65536, length $said);
+        $got = 1 if !defined $got && $! == EINTR;
+    }
     close $pipe;
+    my @sums = map { /\A\\?([0-9a-f]{64}) / ? $1 : () } split /\n/, $said;
     return @sums == @files ? @sums : ();
 }
 
@@ -413,8 +423,8 @@ sub hash {
         push @sound, [$n, $st, "$root/$paths[$n]"] if $fh;
     }
     while (my @batch = splice @sound, 0, 50) {
-        my @sums = sums(map { $_->[2] } @batch);
-        @sums = map { my ($sum) = sums($_->[2]); $sum // '' } @batch unless @sums;
+        my @sums = sums($id, map { $_->[2] } @batch);
+        @sums = map { my ($sum) = sums($id, $_->[2]); $sum // '' } @batch unless @sums;
         for my $n (0 .. $#batch) {
             my ($at, $st, $file) = @{ $batch[$n] };
             next unless $sums[$n] && still($file, $st);
