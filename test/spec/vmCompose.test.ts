@@ -18,10 +18,10 @@ RUN useradd --create-home --shell /bin/bash dev && mkdir -p /opt/cache && echo o
 ENV GREETING=image PLACE=image
 `;
 
-/** Debian's engine has no Compose of its own; this one is a program by itself. The kernel's AppArmor wants its parser. */
+/** Debian's engine has no Compose of its own; this one is a program by itself. */
 const withDocker = `FROM debian:bookworm
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \\
-    docker.io docker-compose iptables apparmor busybox-static && rm -rf /var/lib/apt/lists/*
+    docker.io docker-compose iptables busybox-static && rm -rf /var/lib/apt/lists/*
 `;
 
 /** Asks the service for a file of its volume; HTTP/1.0 as busybox and bash have it. */

@@ -124,6 +124,8 @@ cd "$root"
 rm -f .dockerenv
 mkdir -p dev proc sys run tmp etc/systemd/system
 chmod 1777 tmp
+# Where the kernel has AppArmor, Docker starts nothing without its parser. An image without it asks for none.
+[ -e sbin/apparmor_parser ] || [ -e usr/sbin/apparmor_parser ] || sed -i 's/$/ apparmor=0/' /in/cmdline
 
 echo 'Adding the kernel and the services'
 if [ -L lib ]; then modules=usr/lib/modules; else modules=lib/modules; fi

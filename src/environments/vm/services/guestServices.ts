@@ -156,10 +156,7 @@ export function failed(names: readonly string[], said: string): SwitchyardError 
       names.join(', '),
     ),
     why: lastLines(said, 3) || l10n.t('It ended without a word.'),
-    // Debian's engine asks for it where the kernel has AppArmor, which a container never shows.
-    next: said.includes('apparmor_parser')
-      ? l10n.t('Install the package "apparmor" in the image, and rebuild.')
-      : l10n.t('See their output with "docker logs" in a terminal, as root.'),
+    next: l10n.t('See their output with "docker logs" in a terminal, as root.'),
     remedies: [{ do: 'openTerminal', kind: 'vm' }, { do: 'showLog' }],
     detail: said,
   });
