@@ -87,7 +87,7 @@ export async function readCompose(
   // Not needed before: a window that opens does not wait for it.
   const { parse } = await import('yaml');
   const model: unknown = parse(text);
-  if (isObject(model) && isObject(model['services'])) return model as unknown as ComposeModel;
+  if (isModel(model)) return model;
   throw unreadable(l10n.t('They have no services.'), where, undefined);
 }
 
@@ -127,6 +127,11 @@ function unreadable(why: string, { files }: ComposeFiles, cause: unknown): Switc
     remedies: [...(file === undefined ? [] : [{ do: 'openFile', file } as const]), { do: 'retry' }],
     ...(cause === undefined ? {} : { cause }),
   });
+}
+
+/** What Compose checked already is taken as it is; it may have had nothing to check. */
+function isModel(value: unknown): value is ComposeModel {
+  return isObject(value) && isObject(value['services']);
 }
 
 export function isObject(value: unknown): value is ComposeObject {

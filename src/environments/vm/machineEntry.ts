@@ -106,7 +106,7 @@ export class MachineEntry implements Disposable {
     const inner = { progress, signal };
     const down = isAwake ? undefined : await bringUpServices(connection, before, start.how, this.#log, inner);
     const made = whenCreated && start?.how === 'create' ? whenCreated(record, connection) : undefined;
-    const outcome = await this.#hooks.run(connection, record, { progress, signal }, made);
+    const outcome = await this.#hooks.run(connection, record, inner, made);
     const problem = outcome.problem ?? trouble ?? down;
     return opened(
       shells,
