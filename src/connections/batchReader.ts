@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { lend } from './readMemory.ts';
 
 /** A chunk of this many bytes needs no company. */
 const largeBytes = 1 << 15;
@@ -27,7 +28,7 @@ export class BatchReader {
   #gathering: NodeJS.Timeout | undefined;
   #isFull = false;
 
-  /** @param onData may throw, which ends the stream with this error */
+  /** @param onData takes over the bytes, which were lent; it may throw, which ends the stream with this error */
   constructor(stream: Duplex, onData: (chunk: Buffer) => void) {
     this.#stream = stream;
     this.#onData = onData;
@@ -48,14 +49,16 @@ export class BatchReader {
   }
 
   #take(chunk: Buffer): void {
+    const { length } = chunk;
+    lend(chunk);
     try {
       this.#onData(chunk);
     } catch (error) {
       this.#stream.destroy(error as Error);
       return;
     }
-    this.#bytes += chunk.length;
-    if (chunk.length >= largeBytes || this.#gathering) return;
+    this.#bytes += length;
+    if (length >= largeBytes || this.#gathering) return;
     const now = performance.now();
     const isLate = now - this.#since > (this.#isStream ? soonMs : withinMs);
     if (this.#bytes >= (this.#isStream ? worthBytes : muchBytes) && (this.#isStream || !isLate)) {
@@ -65,7 +68,7 @@ export class BatchReader {
     } else if (isLate) {
       this.#isStream = false;
       this.#since = now;
-      this.#bytes = chunk.length;
+      this.#bytes = length;
     }
   }
 

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { withDeadline } from '../base/abort.ts';
 import type { Disposable } from '../base/disposable.ts';
 import type { Logger } from '../base/log.ts';
+import { spend } from '../connections/readMemory.ts';
 
 /** Bound on reaching the port inside, in milliseconds. */
 const dialMs = 20_000;
@@ -92,23 +93,13 @@ export class Forward implements Disposable {
   }
 }
 
-/**
- * As `pipe` does, but what comes within one turn of the event loop leaves in one call of the system: the engine
- * hands over a stream in small pieces, and each call may wake who reads here.
- */
+/** As `pipe` does, and what is written is spent: much passes here, and nobody else reads it. */
 function pass(from: Duplex, to: Socket): void {
-  let isCorked = false;
-  const uncork = (): void => {
-    isCorked = false;
-    to.uncork();
-  };
   from.on('data', (chunk: Buffer) => {
-    if (!isCorked) {
-      isCorked = true;
-      to.cork();
-      process.nextTick(uncork);
-    }
-    if (!to.write(chunk)) from.pause();
+    const onWritten = (error?: Error | null): void => {
+      if (!error) spend(chunk);
+    };
+    if (!to.write(chunk, onWritten)) from.pause();
   });
   to.on('drain', () => from.resume());
   from.once('end', () => to.end());

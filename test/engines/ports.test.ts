@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pollUntil } from '../../src/base/abort.ts';
@@ -10,6 +11,7 @@ import { connectSsh } from '../../src/connections/sshConnection.ts';
 import { run } from '../../src/connections/run.ts';
 import type { Environment } from '../../src/environments/environment.ts';
 import { EnvironmentPorts } from '../../src/ports/environmentPorts.ts';
+import { Forward } from '../../src/ports/forward.ts';
 import { never, realEngine, removeContainer, startContainer } from './support/docker.ts';
 import { SshServer } from './support/sshServer.ts';
 
@@ -27,6 +29,48 @@ while (my $c = $s->accept) {
   while (defined(my $line = <$c>)) { last if $line =~ /^\\r?$/ }
   print $c "HTTP/1.0 200 OK\\r\\n\\r\\n", scalar(getpwuid $<), " inside\\n"; close $c;
 }`;
+
+/** How many words of four bytes a counted stream has. */
+const countedWords = 4_000_000;
+
+/** Is told a number, and answers with it and all words from 0 on, by turns in pieces of many sizes. */
+const counting = `
+use IO::Socket::INET; $| = 1; $SIG{CHLD} = 'IGNORE'; $SIG{PIPE} = 'DEFAULT';
+my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $ARGV[0], Listen => 5, ReuseAddr => 1) or die $!;
+print "ready\n";
+while (my $c = $s->accept) {
+  next if fork;
+  my $number = <$c>;
+  for (my ($at, $size) = (0, 1); $at < ${countedWords}; $size = $size * 3 % 40_009) {
+    my $end = $at + $size; $end = ${countedWords} if $end > ${countedWords};
+    syswrite $c, pack('N*', map { $_ ^ $number << 24 } $at .. $end - 1); $at = $end;
+  }
+  exit;
+}`;
+
+/** How many of the words came as they should, until one did not. */
+async function countedBy(
+  port: number,
+  number: number,
+  before?: Promise<unknown>,
+): Promise<{ number: number; right: number }> {
+  const socket = connect({ port, host: '127.0.0.1' });
+  socket.write(`${number}\n`);
+  // Until then nobody reads, and what is under way fills all there is room for.
+  await before;
+  let right = 0;
+  let rest = Buffer.alloc(0);
+  for await (const chunk of socket) {
+    const bytes = Buffer.concat([rest, chunk as Buffer]);
+    const end = bytes.length - (bytes.length % 4);
+    for (let at = 0; at < end; at += 4) {
+      if (bytes.readUInt32BE(at) !== (right ^ (number << 24)) >>> 0) return { number, right };
+      right += 1;
+    }
+    rest = bytes.subarray(end);
+  }
+  return { number, right };
+}
 
 async function serve(address: string, port: number): Promise<RemoteProcess> {
   const process = await connection.exec({ argv: ['perl', '-e', server, address, String(port)] }, never);
@@ -95,6 +139,24 @@ describe('the ports of a container', () => {
     expect(await answer.text()).toBe('dev inside\n');
     program.dispose();
     await program.exit;
+  });
+
+  it('carry several streams at once byte for byte, also to who reads later or goes away', async () => {
+    const counter = await connection.exec({ argv: ['perl', '-e', counting, '3459'] }, never);
+    await new Promise((resolve) => counter.stdout.once('data', resolve));
+    const forward = await Forward.listen({ wanted: 0, only: false, log: silentLogger }, (signal) =>
+      connection.connectTcp('127.0.0.1', 3459, signal),
+    );
+    const port = forward?.localPort ?? 0;
+    const gone = connect({ port, host: '127.0.0.1' });
+    gone.write('9\n');
+    gone.once('data', () => gone.destroy());
+    const quick = Promise.all([countedBy(port, 1), countedBy(port, 2)]);
+    const slow = countedBy(port, 3, quick);
+    const whole = [...(await quick), await slow];
+    expect(whole).toEqual([1, 2, 3].map((number) => ({ number, right: countedWords })));
+    forward?.dispose();
+    counter.dispose();
   });
 
   it('are watched by one program, which ends with the watching', async () => {

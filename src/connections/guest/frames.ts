@@ -1,3 +1,5 @@
+import { spend, spendSome } from '../readMemory.ts';
+
 /**
  * What the proxy and the agent (agent.pl) say to each other over one stream: frames of a length (4 bytes
  * big-endian, of what follows it), a type (1 byte), a channel (4 bytes) and a payload. Numbers are unsigned
@@ -89,7 +91,7 @@ export function numbers(...values: readonly number[]): Buffer {
 
 /**
  * Takes frames apart. The payload of `stdout` and `stderr` is handed on piece by piece as it comes, as views
- * of what came; every other one whole.
+ * of what came, and is spent by whoever takes it; every other one whole, and only until `onFrame` returns.
  */
 export class FrameReader {
   readonly #onFrame: (type: number, channel: number, payload: Buffer) => void;
@@ -109,6 +111,7 @@ export class FrameReader {
       if (this.#headBytes < headLength) {
         const end = Math.min(chunk.length, at + headLength - this.#headBytes);
         this.#headBytes += chunk.copy(this.#head, this.#headBytes, at, end);
+        spendSome(chunk, end - at);
         at = end;
         if (this.#headBytes < headLength) return;
         this.#missing = this.#head.readUInt32BE(0) - 5;
@@ -137,6 +140,7 @@ export class FrameReader {
     const parts = this.#parts;
     this.#parts = [];
     this.#onFrame(type, channel, parts.length === 1 ? piece : Buffer.concat(parts));
+    for (const part of parts) spend(part);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { ServerChannel } from 'ssh2';
 import type { ChannelEvents, GuestChannel, ProgramEnd } from '../../connections/guest/guest.ts';
-import { GatherBuffers } from './gatherBuffers.ts';
+import { gather, spend } from '../../connections/readMemory.ts';
 
 /** The signals that SSH has names for (RFC 4254, 6.10). */
 const sshSignals = new Set('ABRT ALRM FPE HUP ILL INT KILL PIPE QUIT SEGV TERM USR1 USR2'.split(' '));
@@ -20,7 +20,6 @@ interface Waiting {
 export class Bridge implements ChannelEvents {
   readonly #isProgram: boolean;
   readonly #waiting: Waiting[] = [];
-  readonly #gathered = new GatherBuffers();
   #ssh: ServerChannel | undefined;
   #guest: GuestChannel | undefined;
   /** Bytes handed to the SSH channel that it has not sent yet, and on which of its streams. */
@@ -100,12 +99,13 @@ export class Bridge implements ChannelEvents {
   }
 
   #write(ssh: ServerChannel, chunk: Buffer, isError: boolean): void {
-    this.#sending += chunk.length;
+    const { length } = chunk;
+    this.#sending += length;
     this.#sendsError = isError;
     (isError ? ssh.stderr : ssh).write(chunk, () => {
-      this.#sending -= chunk.length;
-      this.#gathered.free(chunk);
-      this.#guest?.consumed(chunk.length);
+      this.#sending -= length;
+      spend(chunk);
+      this.#guest?.consumed(length);
       if (this.#sending > 0) return;
       forgetWritten(ssh);
       this.#next();
@@ -119,7 +119,7 @@ export class Bridge implements ChannelEvents {
       if (this.#sending > 0 && isError !== this.#sendsError) return;
       const other = this.#waiting.findIndex((each) => each.isError !== isError);
       const chunks = this.#waiting.splice(0, other === -1 ? this.#waiting.length : other);
-      this.#write(this.#ssh, this.#gathered.gather(chunks.map(({ chunk }) => chunk)), isError);
+      this.#write(this.#ssh, gather(chunks.map(({ chunk }) => chunk)), isError);
     }
     this.#settle();
   }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DockerDemux } from '../../../src/connections/dockerDemux.ts';
+import { lend, spend } from '../../../src/connections/readMemory.ts';
 
 function frame(stream: number, payload: Uint8Array): Buffer {
   const header = Buffer.alloc(8);
@@ -37,14 +38,39 @@ describe('DockerDemux', () => {
     );
   });
 
-  it('copies no payload', () => {
-    const chunk = frame(1, Buffer.from('payload'));
-    let got: Buffer | undefined;
+  it('hands on as one what came of one stream in one chunk, in the memory of the chunk', () => {
+    const chunk = Buffer.concat([
+      frame(1, Buffer.from('one ')),
+      frame(1, Buffer.from('piece')),
+      frame(2, Buffer.from('error')),
+      frame(1, Buffer.from('more')),
+    ]);
+    const got: [string, Buffer][] = [];
     new DockerDemux(
-      (payload) => (got = payload),
-      () => undefined,
+      (payload) => got.push(['out', payload]),
+      (payload) => got.push(['err', payload]),
     ).write(chunk);
-    expect(got?.buffer).toBe(chunk.buffer);
+    expect(got.map(([where, payload]) => [where, payload.toString()])).toEqual([
+      ['out', 'one piece'],
+      ['err', 'error'],
+      ['out', 'more'],
+    ]);
+    for (const [, payload] of got) expect(payload.buffer).toBe(chunk.buffer);
+  });
+
+  it('spends the headers, and leaves the rest to whom it is handed', () => {
+    const chunk = Buffer.allocUnsafeSlow(8 + 3 + 8 + 4);
+    frame(1, Buffer.from('abc')).copy(chunk);
+    frame(2, Buffer.from('defg')).copy(chunk, 11);
+    lend(chunk);
+    const got: Buffer[] = [];
+    new DockerDemux(
+      (payload) => got.push(payload),
+      (payload) => got.push(payload),
+    ).write(chunk);
+    expect(got.map(String)).toEqual(['abc', 'defg']);
+    for (const payload of got) spend(payload);
+    expect(chunk.length).toBe(0);
   });
 
   it('refuses what is no frame', () => {
