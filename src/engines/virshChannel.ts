@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { abortable } from '../base/abort.ts';
 import type { Disposable } from '../base/disposable.ts';
 import type { Logger } from '../base/log.ts';
-import type { Command, RunOptions, Runner } from '../base/process.ts';
+import { CommandFailed, type Command, type RunOptions, type Runner } from '../base/process.ts';
 import { quoteAll } from '../base/shell.ts';
 import { Turns } from '../base/turns.ts';
 import { virshCommands, virshOptions } from './virsh.ts';
@@ -15,10 +15,14 @@ const questions: ReadonlySet<string> = new Set([
   'dumpxml',
   'list',
   'pool-list',
+  'version',
   'vol-info',
   'vol-list',
   'vol-path',
 ]);
+
+/** Where libvirt went away meanwhile, virsh says that as well. */
+const isNoDomainAlone = /^error: failed to get domain '[^\n]*'$/;
 
 /** Behind a question that takes this long nobody waits, in milliseconds. */
 const stuckMs = 100;
@@ -29,8 +33,9 @@ const idleMs = 60_000;
 
 /**
  * Runs commands, and asks libvirt through one `virsh` that stays: to start one and let it connect costs some
- * thirty milliseconds, its answer one. Only a plain answer counts. Whatever else happens (an error, silence, a
- * libvirt that went away), the question is asked again by a virsh of its own, whose word is final.
+ * thirty milliseconds, its answer one. Only a plain answer counts, and that there is no such domain is one. Whatever
+ * else happens (another error, silence, a libvirt that went away), the question is asked again by a virsh of its own,
+ * whose word is final.
  */
 export class VirshChannel implements Runner, Disposable {
   readonly #runner: Runner;
@@ -57,7 +62,11 @@ export class VirshChannel implements Runner, Disposable {
     if (line !== undefined && this.#isFree()) {
       const asked = this.#turns.take(() => this.#ask(line));
       const answer = await (signal ? abortable(asked, signal) : asked);
-      if (answer !== undefined) return command.parse(answer);
+      if (answer?.errors === '') return command.parse(answer.text);
+      if (answer) {
+        const { program, args } = command;
+        throw new CommandFailed({ program, args, reason: 'exit', exitCode: 1, stderr: answer.errors });
+      }
     }
     return this.#runner.run(command, options);
   }
@@ -73,7 +82,7 @@ export class VirshChannel implements Runner, Disposable {
   }
 
   /** Never rejects. Undefined where there is no plain answer. */
-  async #ask(line: string): Promise<string | undefined> {
+  async #ask(line: string): Promise<Answer | undefined> {
     if (this.#disposed) return undefined;
     clearTimeout(this.#idle);
     this.#askedAt = performance.now();
@@ -88,7 +97,7 @@ export class VirshChannel implements Runner, Disposable {
     }
     this.#idle = setTimeout(() => this.#close(), idleMs);
     this.#idle.unref();
-    return answer.errors === '' ? answer.text : undefined;
+    return answer.errors === '' || isNoDomainAlone.test(answer.errors) ? answer : undefined;
   }
 
   #close(): void {

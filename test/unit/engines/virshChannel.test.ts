@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { silentLogger } from '../../../src/base/log.ts';
 import { CommandFailed, type Command, type RunOptions, type Runner } from '../../../src/base/process.ts';
-import { virshCommands } from '../../../src/engines/virsh.ts';
+import { isNoDomain, virshCommands } from '../../../src/engines/virsh.ts';
 import { VirshChannel } from '../../../src/engines/virshChannel.ts';
 
 type Say = (line: string, stream: 'stdout' | 'stderr') => void;
@@ -110,7 +110,29 @@ describe('the channel to libvirt', () => {
     ]);
   });
 
-  it('believes no error: a virsh of its own has the last word', async () => {
+  it('takes it for an answer that there is no such domain', async () => {
+    const { virsh, channel } = channelTo((_question, say) => {
+      say("error: failed to get domain 'gone'", 'stderr');
+      return true;
+    });
+    const failure: unknown = await channel
+      .run(virshCommands.domainInfo('gone'))
+      .catch((error: unknown) => error);
+    expect(isNoDomain(failure)).toBe(true);
+    expect(virsh.alone).toEqual([]);
+  });
+
+  it('asks once more where libvirt went away while it was asked for a domain', async () => {
+    const { virsh, channel } = channelTo((_question, say) => {
+      say('error: Disconnected from qemu:///system due to end of file', 'stderr');
+      say("error: failed to get domain 'there'", 'stderr');
+      return true;
+    });
+    await channel.run(virshCommands.xml('there'));
+    expect(virsh.alone).toEqual(['dumpxml --domain there']);
+  });
+
+  it('believes no other error: a virsh of its own has the last word', async () => {
     const { virsh, channel } = channelTo((_question, say) => {
       say('error: Disconnected from qemu:///system due to end of file', 'stderr');
       return true;
