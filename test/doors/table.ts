@@ -580,5 +580,15 @@ export function doorTable(kind: string, open: () => Promise<TestDoor>): void {
         expect(await quiet(door)).toEqual([]);
       });
     });
+
+    // The last: nothing comes after it.
+    it('under open sessions that goes away ends them with a message, the idle one, too', async () => {
+      const client = ssh([door.alias, 'echo in; exec sleep 600']);
+      await until(() => client.stdout.includes('in'));
+      await door.cut();
+      const { code, stderr } = await client.ended;
+      expect(code).toBe(255);
+      expect(stderr).toMatch(/The container no longer runs|Timeout, server \S+ not responding/);
+    });
   });
 }

@@ -52,6 +52,9 @@ const bootAttempts = 60;
 /** How long one try waits, in seconds: what was sent before the network was up is answered by nobody. */
 const attemptSeconds = 20;
 
+/** A client asks so often whether a machine is still there, in seconds; the third answer that does not come ends it. */
+const aliveSeconds = 15;
+
 /** In the order in which our own server is fastest with them: AES-GCM is one pass in OpenSSL. */
 export const proxyCiphers = [
   'aes128-gcm@openssh.com',
@@ -119,6 +122,8 @@ function renderEntry(entry: SshEntry, knownHosts: string): string {
           `IdentityFile ${word(percent(way.identityFile))}`,
           'IdentitiesOnly yes',
           'PreferredAuthentications publickey',
+          // A machine whose power is cut says nothing, and an idle session would wait for it for ever.
+          `ServerAliveInterval ${aliveSeconds}`,
         ];
   const lines = [
     `# ${kind === 'vm' ? 'VM' : 'Container'} of ${oneLine(entry.projectName)} in ${oneLine(entry.projectFolder)}`,

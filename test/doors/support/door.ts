@@ -31,6 +31,8 @@ export interface TestDoor {
   connect(): Promise<Connection>;
   /** For whoever asked for it, when it is no longer needed. */
   disconnect(connection: Connection): void;
+  /** It goes away as if its power failed. */
+  cut(): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -137,6 +139,9 @@ export async function containerDoor(
         ),
       ),
     disconnect: (connection) => connection.dispose(),
+    cut: async () => {
+      await succeed('docker', ['kill', containerId]);
+    },
     end: async () => {
       await succeed('docker', ['rm', '--force', '--volumes', containerId]);
       // Kept for whoever works on this table: to make it takes most of a minute.

@@ -5,7 +5,7 @@ import { silentProgress } from '../../../src/base/progress.ts';
 import { SshBook } from '../../../src/ssh/config/sshBook.ts';
 import { Doors } from '../../../src/ssh/doors.ts';
 import { never } from '../../engines/support/docker.ts';
-import { output, vmLab } from '../../engines/support/vm.ts';
+import { output, virsh, vmLab } from '../../engines/support/vm.ts';
 import { doorDockerfile, type TestDoor } from './door.ts';
 
 const options = { progress: silentProgress, signal: never };
@@ -66,6 +66,9 @@ export async function vmDoor(): Promise<TestDoor> {
           if (known !== -1) left.splice(known, 1);
           return known === -1;
         });
+      },
+      cut: async () => {
+        await virsh('destroy', `switchyard-${project.id}-vm`);
       },
       end,
     };
