@@ -1,6 +1,6 @@
 import * as l10n from '@vscode/l10n';
-import { SwitchyardError } from '../base/errors.ts';
 import { CommandFailed, lastLines, type Command, type Runner } from '../base/process.ts';
+import { composeMissing, composeUnreadable } from './composeErrors.ts';
 
 /** Which compose files, and from where they are read. */
 export interface ComposeFiles {
@@ -82,13 +82,13 @@ export async function readCompose(
     text = await runner.run(composeConfigCommand(program, where), { signal });
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error;
-    throw unreadable(lastLines(error.stderr, 4), where, error);
+    throw composeUnreadable(lastLines(error.stderr, 4), where.files[0], { cause: error });
   }
   // Not needed before: a window that opens does not wait for it.
   const { parse } = await import('yaml');
   const model: unknown = parse(text);
   if (isModel(model)) return model;
-  throw unreadable(l10n.t('They have no services.'), where, undefined);
+  throw composeUnreadable(l10n.t('They have no services.'), where.files[0]);
 }
 
 async function findCompose(runner: Runner, docker: string, signal: AbortSignal): Promise<ComposeProgram> {
@@ -102,31 +102,6 @@ async function findCompose(runner: Runner, docker: string, signal: AbortSignal):
     }
   }
   throw composeMissing();
-}
-
-export function composeMissing(detail?: string): SwitchyardError {
-  return new SwitchyardError({
-    code: 'docker.missing',
-    what: l10n.t('Docker Compose was not found.'),
-    why: l10n.t(
-      'The project has a compose file, and neither "docker compose" nor "docker-compose" runs here.',
-    ),
-    next: l10n.t('Install the Compose plugin of Docker, and try again.'),
-    remedies: [{ do: 'checkRequirements' }, { do: 'retry' }, { do: 'showLog' }],
-    ...(detail === undefined ? {} : { detail }),
-  });
-}
-
-function unreadable(why: string, { files }: ComposeFiles, cause: unknown): SwitchyardError {
-  const [file] = files;
-  return new SwitchyardError({
-    code: 'config.invalid',
-    what: l10n.t('The compose files of the project cannot be read.'),
-    why,
-    next: l10n.t('Correct them, and try again.'),
-    remedies: [...(file === undefined ? [] : [{ do: 'openFile', file } as const]), { do: 'retry' }],
-    ...(cause === undefined ? {} : { cause }),
-  });
 }
 
 /** What Compose checked already is taken as it is; it may have had nothing to check. */

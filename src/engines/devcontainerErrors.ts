@@ -1,6 +1,6 @@
 import * as l10n from '@vscode/l10n';
 import { SwitchyardError } from '../base/errors.ts';
-import { composeMissing } from './compose.ts';
+import { composeMissing, composeUnreadable } from './composeErrors.ts';
 
 /** The CLI's last line on standard output where it failed. */
 export interface FailureOutcome {
@@ -30,7 +30,8 @@ export function explainFailure(
     return composeMissing(detail);
   }
   if (/^Command failed: \S*docker(?:-| )compose\b.* config$/.test(message)) {
-    return composeUnreadable(lines, configFile, detail);
+    const why = withLines(l10n.t('Docker Compose says:'), saidBy(lines).slice(-4));
+    return composeUnreadable(why, configFile, { detail });
   }
   const hook = failedHook(outcome);
   if (hook !== undefined) return hookFailed(hook, message, lines, configFile, detail);
@@ -99,17 +100,6 @@ function serviceMissing(service: string, configFile: string, detail: string): Sw
     why: l10n.t('"service" is "{0}", and its compose files have no service of that name.', service),
     next: l10n.t('Name one of theirs as "service".'),
     remedies: [{ do: 'openFile', file: configFile }, { do: 'retry' }],
-    detail,
-  });
-}
-
-function composeUnreadable(lines: readonly string[], configFile: string, detail: string): SwitchyardError {
-  return new SwitchyardError({
-    code: 'config.invalid',
-    what: l10n.t('The compose files of the project cannot be read.'),
-    why: withLines(l10n.t('Docker Compose says:'), saidBy(lines).slice(-4)),
-    next: l10n.t('Correct them, and try again.'),
-    remedies: [{ do: 'openFile', file: configFile }, { do: 'retry' }, { do: 'showLog' }],
     detail,
   });
 }

@@ -68,7 +68,7 @@ describe('readCompose', () => {
     await expect(readCompose(computer, 'docker', where, signal)).rejects.toMatchObject({
       code: 'config.invalid',
       why: stderr.trim(),
-      remedies: [{ do: 'openFile', file: '/home/me/a.yml' }, { do: 'retry' }],
+      remedies: [{ do: 'openFile', file: '/home/me/a.yml' }, { do: 'retry' }, { do: 'showLog' }],
     });
   });
 
