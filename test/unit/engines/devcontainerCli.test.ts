@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../src/base/log.ts';
 import { CommandFailed, type Command, type RunOptions, type Runner } from '../../../src/base/process.ts';
+import { DevcontainerCli } from '../../../src/engines/devcontainerCli.ts';
 import {
-  DevcontainerCli,
   buildCommand,
   readConfigurationCommand,
   upCommand,
   type DevcontainerPrograms,
-} from '../../../src/engines/devcontainerCli.ts';
+} from '../../../src/engines/devcontainerCommands.ts';
 
 const programs: DevcontainerPrograms = {
   node: '/opt/editor/node',
