@@ -87,6 +87,11 @@ export interface Connection extends Disposable {
   /** Opens a TCP stream to `host:port` as seen from inside the guest. */
   connectTcp(host: string, port: number, signal: AbortSignal): Promise<Duplex>;
   /**
+   * Opens a stream to a unix socket inside, at an absolute path that the connection's user reaches. Not there where a
+   * kind of connection has no such thing.
+   */
+  connectUnix?(path: string, signal: AbortSignal): Promise<Duplex>;
+  /**
    * Makes a unix socket inside that only the connection's user reaches, and hands on what connects to it. It
    * is taken away by `dispose`, and nobody answers behind it once the connection is closed. The signal bounds
    * the start only. Not there where a kind of connection has no such thing.

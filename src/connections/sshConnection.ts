@@ -154,6 +154,12 @@ export class SshConnection implements Connection {
     });
   }
 
+  async connectUnix(path: string, signal: AbortSignal): Promise<Duplex> {
+    return this.#open<ClientChannel>(signal, (done) => {
+      this.#login.client.openssh_forwardOutStreamLocal(path, done);
+    });
+  }
+
   async listenUnix(onStream: (stream: Duplex) => void, signal: AbortSignal): Promise<GuestSocket> {
     return this.#sockets.listen(
       onStream,

@@ -11,6 +11,8 @@ export interface CarryRequest {
    * guest is void.
    */
   readonly guestId: string;
+  /** Where an agent may wait in the guest (`leaveAgent`): the absolute path of its socket. */
+  readonly waitingAgent?: string;
 }
 
 /** What one carry did. Paths are relative to the workspace folder, with `/`. */

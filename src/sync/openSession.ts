@@ -6,8 +6,10 @@ import { Baseline } from './baseline.ts';
 import { BulkUpload } from './bulk.ts';
 import type { CarryRequest } from './carrier.ts';
 import type { EngineParts } from './engine.ts';
-import { AgentSide } from './guest/agentSide.ts';
+import { AgentSide, type AgentFolder } from './guest/agentSide.ts';
+import type { ShellSide } from './guest/shellSide.ts';
 import { startAgent } from './guest/startAgent.ts';
+import { joinAgent } from './guest/waitingAgent.ts';
 import { HostSide } from './host/hostSide.ts';
 import { LargeStream } from './largeStream.ts';
 import { toText } from './path.ts';
@@ -48,7 +50,7 @@ export async function openSession(
   const staging = await stagingFolder(hostFolder, stateFolder);
   const patterns = [...defaultIgnore, ...options.ignore, ...(await ignoreFile(hostFolder))];
   const [guest, host] = await bothOrNeither(
-    startAgent(request.connection, { path: request.guestFolder, key, trashBytes }, log, signal),
+    openAgent(request, { path: request.guestFolder, key, trashBytes }, log, signal),
     HostSide.open({ root: hostFolder, staging, trash: path.join(stateFolder, 'trash'), trashBytes }, signal),
   );
   try {
@@ -80,6 +82,20 @@ export async function openSession(
     host.dispose();
     throw error;
   }
+}
+
+/** The one that waits, else a new one. */
+async function openAgent(
+  { connection, waitingAgent }: CarryRequest,
+  folder: AgentFolder,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<AgentSide | ShellSide> {
+  if (waitingAgent !== undefined) {
+    const joined = await joinAgent(connection, waitingAgent, folder, log, signal);
+    if (joined) return joined;
+  }
+  return startAgent(connection, folder, log, signal);
 }
 
 /** Temporaries lie on the workspace's own file system, where a rename is one step; outside it if possible. */

@@ -20,6 +20,7 @@ const config = {
 
 describe('a ready snapshot', () => {
   const warned: string[] = [];
+  const told: string[] = [];
   let lab: VmLab;
   let project: Project;
   let vm: Environment;
@@ -29,7 +30,8 @@ describe('a ready snapshot', () => {
   beforeAll(async () => {
     const warn = (message: string): void => void warned.push(message);
     const quiet = (): void => undefined;
-    lab = await vmLab({ log: { trace: quiet, debug: quiet, info: quiet, warn, error: warn } });
+    const debug = (message: string): void => void told.push(message);
+    lab = await vmLab({ log: { trace: quiet, debug, info: quiet, warn, error: warn } });
     project = await lab.project('ready', config);
     await mkdir(project.folder, { recursive: true });
     await writeFile(onHost('kept.txt'), 'first\n');
@@ -69,11 +71,15 @@ describe('a ready snapshot', () => {
     expect(await virsh('list', '--all', '--name')).not.toContain(project.id);
     await writeFile(onHost('both.txt'), 'of the host\n');
 
+    told.length = 0;
     const began = performance.now();
     const opened = await vm.open(options());
     console.log(`back from the ready snapshot in ${Math.round(performance.now() - began)} ms`);
     expect(warned).toEqual([]);
     expect(opened.start).toEqual({ how: 'restore', warmCache: true });
+    expect(told.filter((line) => line.startsWith('Sync agent:'))).toEqual([
+      expect.stringContaining('python waited on'),
+    ]);
     expect(await opened.hooks).toBeUndefined();
     const inGuest = (...argv: string[]): Promise<string> => output(opened.connection, argv);
     expect(await inGuest('cat', '/root/hooks.log')).toBe('created\nstarted');

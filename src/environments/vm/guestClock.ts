@@ -5,7 +5,7 @@ import type { Connection, RemoteProcess } from '../../connections/connection.ts'
 import { run } from '../../connections/run.ts';
 
 /** What the guest's clock may be off by, in milliseconds. Builds and syncs go by whole seconds. */
-const toleranceMs = 1_000;
+export const clockToleranceMs = 1_000;
 /** A guest in software emulation may be slow to get there, and is then off by as much: how often it is told. */
 const attempts = 3;
 
@@ -56,10 +56,15 @@ export class WaitingClock implements Disposable {
   }
 }
 
+/** A time as `date -s` takes it. @param at in milliseconds since 1970 */
+export function timeFor(at: number): string {
+  return `@${(at / 1000).toFixed(3)}`;
+}
+
 async function tell(set: (at: string) => Promise<void>): Promise<void> {
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     const sent = Date.now();
-    await set(`@${(sent / 1000).toFixed(3)}`);
-    if (Date.now() - sent < toleranceMs) return;
+    await set(timeFor(sent));
+    if (Date.now() - sent < clockToleranceMs) return;
   }
 }

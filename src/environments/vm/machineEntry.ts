@@ -18,6 +18,7 @@ import { bringUp, bringUpServices } from './bringUp.ts';
 import { setGuestClock } from './guestClock.ts';
 import { unsyncedPlaces } from './mounts/plan.ts';
 import { planOf } from './mounts/vmMounts.ts';
+import { agentSocket } from './readyGuest.ts';
 import type { ProjectMachine } from './projectMachine.ts';
 import type { MachineRecord, RecordFile } from './record.ts';
 import { notRunning } from './supported.ts';
@@ -34,6 +35,8 @@ const shellMs = 1_000;
 export interface EntryOptions {
   readonly progress: Progress;
   readonly signal: AbortSignal;
+  /** Goes on in the machine meanwhile; nothing of the project's runs before its end, nor where it fails. */
+  readonly wake?: Promise<void>;
   /** Makes what is called when the hooks of a creation went well. */
   readonly whenCreated?:
     ((record: MachineRecord, connection: Connection) => HookRun['whenCreated']) | undefined;
@@ -85,7 +88,7 @@ export class MachineEntry implements Disposable {
     settings: SwitchyardSettings,
     before: MachineRecord,
     start: OpenResult['start'],
-    { progress, signal, whenCreated }: EntryOptions,
+    { progress, signal, wake, whenCreated }: EntryOptions,
   ): Promise<OpenResult> {
     const known = start?.how === 'resume' ? await this.#access.wake(signal) : this.#access.connection;
     if (!known) progress.step(l10n.t('Connecting'));
@@ -98,10 +101,16 @@ export class MachineEntry implements Disposable {
     const isAwake = start === undefined || start.how === 'resume';
     const { folder } = this.#project;
     const trouble = isAwake ? undefined : await bringUp(connection, folder, before, this.#log, signal);
-    const [record, carried] = await Promise.all([
+    const request = carryRequest(before, connection);
+    const waiting = start?.how === 'restore' ? { waitingAgent: agentSocket } : {};
+    const arrival = Promise.all([
       start || !before.run ? this.#noteRun(before, start, connection, signal) : before,
-      this.sync?.attach(carryRequest(before, connection), progress, signal),
+      this.sync?.attach({ ...request, ...waiting }, progress, signal),
     ]);
+    // Where it does not wake it is made anew, and that waits until the sync has let go of it.
+    if (wake) await Promise.allSettled([wake, arrival]);
+    await wake;
+    const [record, carried] = await arrival;
     // Their files are the workspace's.
     const inner = { progress, signal };
     const down = isAwake ? undefined : await bringUpServices(connection, before, start.how, this.#log, inner);

@@ -96,7 +96,7 @@ export class ReadyKeeper {
   ): Promise<void> {
     try {
       await this.#sync.hold(withDeadline(signal, lastChangesMs));
-      await prepareForSnapshot(connection, signal);
+      await prepareForSnapshot(connection, this.#log, signal);
       await this.#snapshot.take(record, key, (folder) => this.#sync.keepBaseline(folder), signal);
     } finally {
       this.#sync.letGo();

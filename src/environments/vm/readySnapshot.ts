@@ -127,17 +127,14 @@ export class ReadySnapshot {
     const [base, live] = [diskOf(domain), changingDisk(domain)];
     const xmlFile = path.join(this.#folder, 'restored.xml');
     try {
-      const known = await this.#virsh(virshCommands.volumes(file.pool), signal);
-      if (known.includes(live)) await this.#virsh(virshCommands.volumeDelete(file.pool, live), signal);
-      const capacity = await this.#virsh(virshCommands.volumeCapacity(file.pool, base), signal);
-      await this.#virsh(virshCommands.volumeOver(file.pool, live, base, capacity ?? 0), signal);
-      const [from, to] = await Promise.all(
-        [base, live].map((volume) => this.#virsh(virshCommands.volumePath(file.pool, volume), signal)),
-      );
       const xml = await readFile(path.join(this.#folder, 'domain.xml'), 'utf8');
-      await writeFile(xmlFile, withDisk(xml, from ?? '', to ?? ''), { mode: 0o600 });
-      for (const name of alongside)
-        await this.#copy(path.join(this.#folder, name), path.join(this.#machineFolder, name));
+      const [[from, to]] = await Promise.all([
+        this.#freshDisk(file.pool, base, live, signal),
+        ...alongside.map((name) =>
+          this.#copy(path.join(this.#folder, name), path.join(this.#machineFolder, name)),
+        ),
+      ]);
+      await writeFile(xmlFile, withDisk(xml, from, to), { mode: 0o600 });
       await this.#virsh(virshCommands.define(xmlFile), signal);
       await this.#virsh(virshCommands.restore(this.#memory, xmlFile), signal);
     } catch (error) {
@@ -146,6 +143,18 @@ export class ReadySnapshot {
     } finally {
       await rm(xmlFile, { force: true });
     }
+  }
+
+  /** Makes the disk that stands on the one as it was. @returns the paths of both */
+  async #freshDisk(pool: string, base: string, live: string, signal: AbortSignal): Promise<[string, string]> {
+    const known = await this.#virsh(virshCommands.volumes(pool), signal);
+    if (known.includes(live)) await this.#virsh(virshCommands.volumeDelete(pool, live), signal);
+    const capacity = await this.#virsh(virshCommands.volumeCapacity(pool, base), signal);
+    await this.#virsh(virshCommands.volumeOver(pool, live, base, capacity ?? 0), signal);
+    return Promise.all([
+      this.#virsh(virshCommands.volumePath(pool, base), signal),
+      this.#virsh(virshCommands.volumePath(pool, live), signal),
+    ]);
   }
 
   /** Removes it. Its disk goes with the machine's own. */

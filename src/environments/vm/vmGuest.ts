@@ -249,6 +249,7 @@ export class VmGuest {
     this.#onCreating();
     progress.step(l10n.t('Restoring the virtual machine'));
     await this.#hooks.initialize(record.merged, { progress, signal });
+    let isAwake: Promise<boolean> | undefined;
     try {
       if (left) await this.#remove(progress, signal, 'disk');
       await this.#sync.takeBaseline(this.#ready.baselineFolder);
@@ -257,14 +258,21 @@ export class VmGuest {
       await this.#ready.restore(signal);
       await this.record.write(record);
       const connection = await this.connect(record, withDeadline(signal, restoreMs));
-      await wakeFromSnapshot(connection, withDeadline(signal, restoreMs));
+      const wake = wakeFromSnapshot(connection, withDeadline(signal, restoreMs));
+      isAwake = wake.then(
+        () => true,
+        () => false,
+      );
+      const start = { how: 'restore', warmCache: true } as const;
+      return await this.entry.enter(settings, record, start, { progress, signal, wake });
     } catch (error) {
+      // Whatever goes wrong in a machine that is awake is nothing of the snapshot's.
+      if (await isAwake) throw error;
       await this.#remove(silentProgress, AbortSignal.timeout(tidyMs), 'disk');
       signal.throwIfAborted();
       this.#services.log.warn(`The ready snapshot does not come up; making it anew: ${String(error)}`);
       return undefined;
     }
-    return this.entry.enter(settings, record, { how: 'restore', warmCache: true }, { progress, signal });
   }
 
   #prepare(settings: SwitchyardSettings, progress: Progress, signal: AbortSignal): Promise<Prepared> {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Disposable } from '../../base/disposable.ts';
 import { Emitter } from '../../base/event.ts';
 import type { RemoteProcess } from '../../connections/connection.ts';
@@ -14,6 +15,11 @@ import {
 /** The agent is gone: its process ended, its connection broke, or it spoke garbage. */
 export class AgentLost extends Error {
   override readonly name = 'AgentLost';
+}
+
+/** What an agent says first. The agent knows by its beginning which programs are agents. */
+export function newGreeting(): string {
+  return `switchyard-${randomBytes(16).toString('hex')}`;
 }
 
 /** The agent's own refusal of a request. */

@@ -27,6 +27,13 @@ const batchCount = 500;
 
 const refusals: readonly string[] = ['stale', 'notEmpty', 'noSpace', 'denied', 'failed'] satisfies Refusal[];
 
+/** The folder that an agent works on: absolute in the guest, with a key of its own for what is kept of it. */
+export interface AgentFolder {
+  readonly path: string;
+  readonly key: string;
+  readonly trashBytes: number;
+}
+
 /** What an agent says of itself at the start. */
 export interface Hello {
   readonly agent: string;
@@ -61,7 +68,7 @@ export class AgentSide implements Side, Disposable {
   static async open(
     connection: Connection,
     client: AgentClient,
-    folder: { readonly path: string; readonly key: string; readonly trashBytes: number },
+    folder: AgentFolder,
     signal: AbortSignal,
   ): Promise<AgentSide> {
     const fields = await client.ask(

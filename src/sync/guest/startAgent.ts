@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { withDeadline } from '../../base/abort.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Connection } from '../../connections/connection.ts';
-import { AgentClient, AgentFault } from './agentClient.ts';
-import { AgentSide } from './agentSide.ts';
+import { AgentClient, AgentFault, newGreeting } from './agentClient.ts';
+import { AgentSide, type AgentFolder } from './agentSide.ts';
 import { agentScript } from '../files.ts';
 import { ShellSide } from './shellSide.ts';
 
@@ -50,7 +49,7 @@ const interpreters: readonly Interpreter[] = [
  */
 export async function startAgent(
   connection: Connection,
-  folder: { readonly path: string; readonly key: string; readonly trashBytes: number },
+  folder: AgentFolder,
   log: Logger,
   signal: AbortSignal,
 ): Promise<AgentSide | ShellSide> {
@@ -58,7 +57,7 @@ export async function startAgent(
   for (const interpreter of interpreters) {
     const script = await agentScript(interpreter.script);
     const bounded = withDeadline(signal, startMs);
-    const greeting = `switchyard-${randomBytes(16).toString('hex')}`;
+    const greeting = newGreeting();
     const process = await connection.exec(
       { argv: interpreter.argv(greeting, script.length), cwd: '/' },
       bounded,

@@ -59,6 +59,13 @@ export class LocalConnection implements Connection {
     return Promise.resolve(connect(port, host));
   }
 
+  connectUnix(path: string): Promise<Duplex> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(path, () => resolve(socket));
+      socket.once('error', reject);
+    });
+  }
+
   dispose(): void {
     this.isClosed = true;
     for (const running of this.#running) running.dispose();

@@ -85,7 +85,7 @@ export function guestFiles(keys: GuestKeys, acceleration: Acceleration['type']):
   return [
     unit('switchyard.target', firstTarget),
     unit('switchyard-rest.service', restUnit),
-    unit('switchyard-sshd.service', sshdUnit),
+    unit('switchyard-sshd.service', sshdUnit(acceleration)),
     unit('switchyard-network.service', networkUnit),
     unit('switchyard-grow.service', growUnit),
     unit('switchyard-warm.service', warmUnit),

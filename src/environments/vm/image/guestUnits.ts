@@ -1,3 +1,5 @@
+import type { Acceleration } from '../acceleration.ts';
+
 /**
  * What starts in a machine by systemd: the way in first (network, sshd), the rest of the system after it. Every text
  * is a constant: values come into a guest only as whole files.
@@ -71,7 +73,14 @@ StreamLocalBindUnlink yes
 Subsystem sftp internal-sftp
 `;
 
-export const sshdUnit = `[Unit]
+/**
+ * Each connection gets an sshd process of its own, which OpenSSH lets start anew so that it lies at other addresses. In
+ * software emulation nothing does, and the start is most of what a login takes; there a copy of the one that listens
+ * will do (`-r`, which newer versions take and pass over).
+ */
+export function sshdUnit(acceleration: Acceleration['type']): string {
+  const options = acceleration === 'tcg' ? '-D -e -r' : '-D -e';
+  return `[Unit]
 Description=Switchyard SSH server
 # The root file system is there and can be written before systemd is: nothing needs to be waited for.
 DefaultDependencies=no
@@ -84,7 +93,7 @@ StartupCPUWeight=1000
 StandardOutput=null
 # The journal is not there yet.
 StandardError=kmsg
-ExecStart=/usr/sbin/sshd -D -e -f /etc/switchyard/sshd_config
+ExecStart=/usr/sbin/sshd ${options} -f /etc/switchyard/sshd_config
 ExecReload=/bin/kill -HUP $MAINPID
 RuntimeDirectory=sshd
 RuntimeDirectoryMode=0755
@@ -92,6 +101,7 @@ KillMode=process
 Restart=always
 RestartSec=1
 `;
+}
 
 /** A DHCP client that waits neither for udev nor for D-Bus, and is the same in every distribution. */
 export const networkUnit = `[Unit]
