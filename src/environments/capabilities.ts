@@ -6,7 +6,7 @@ import type { Capability, EnvironmentState } from './environment.ts';
  */
 export function capabilitiesOf(
   state: EnvironmentState,
-  kind: { readonly canSuspend: boolean; readonly hasSnapshot?: boolean },
+  kind: { readonly canSuspend: boolean; readonly hasLeftovers?: boolean },
 ): ReadonlySet<Capability> {
   switch (state) {
     // To open asks the engine again, and says what is wrong and what to do about it.
@@ -15,7 +15,7 @@ export function capabilitiesOf(
       return new Set(['canOpen']);
     case 'absent':
       // What is left of it can go.
-      return new Set(kind.hasSnapshot ? ['canOpen', 'canDestroy'] : ['canOpen']);
+      return new Set(kind.hasLeftovers ? ['canOpen', 'canDestroy'] : ['canOpen']);
     case 'creating':
     case 'starting':
     case 'stopping':

@@ -50,6 +50,8 @@ export interface EnvironmentStatus {
   readonly activity?: string | undefined;
   /** From which it would be back in seconds after a destroy; also there where it does not exist any more. */
   readonly snapshot?: KeptSnapshot | undefined;
+  /** The names of its volumes where they are all that is left of it. */
+  readonly keptVolumes?: readonly string[] | undefined;
 }
 
 /** Memory and disk of an environment at one moment, kept on the disk. */

@@ -25,7 +25,7 @@ export interface LifecycleParts {
 
 /** What there is to say of an environment beyond its state. */
 export type Findings = Partial<
-  Pick<EnvironmentStatus, 'startedAt' | 'problem' | 'drifted' | 'restartApplies' | 'snapshot'>
+  Pick<EnvironmentStatus, 'startedAt' | 'problem' | 'drifted' | 'restartApplies' | 'snapshot' | 'keptVolumes'>
 >;
 
 /**
@@ -152,11 +152,22 @@ export class Lifecycle implements Disposable {
 
 function statusOf(
   state: EnvironmentState,
-  { startedAt, problem, drifted = false, restartApplies = false, snapshot }: Findings = {},
+  { startedAt, problem, drifted = false, restartApplies = false, snapshot, keptVolumes }: Findings = {},
   activity?: string,
 ): EnvironmentStatus {
-  const capabilities = capabilitiesOf(state, { canSuspend: true, hasSnapshot: snapshot !== undefined });
-  return { state, capabilities, startedAt, problem, drifted, restartApplies, activity, snapshot };
+  const hasLeftovers = snapshot !== undefined || (keptVolumes !== undefined && keptVolumes.length > 0);
+  const capabilities = capabilitiesOf(state, { canSuspend: true, hasLeftovers });
+  return {
+    state,
+    capabilities,
+    startedAt,
+    problem,
+    drifted,
+    restartApplies,
+    activity,
+    snapshot,
+    keptVolumes,
+  };
 }
 
 /** True where a person would see no difference. */
@@ -168,6 +179,7 @@ function isSameStatus(one: EnvironmentStatus, other: EnvironmentStatus): boolean
     one.drifted === other.drifted &&
     one.restartApplies === other.restartApplies &&
     one.activity === other.activity &&
-    one.snapshot?.takenAt.getTime() === other.snapshot?.takenAt.getTime()
+    one.snapshot?.takenAt.getTime() === other.snapshot?.takenAt.getTime() &&
+    one.keptVolumes?.join('\n') === other.keptVolumes?.join('\n')
   );
 }

@@ -161,9 +161,13 @@ chmod +x ${feature.entrypoint}
       const volumes = await vm.volumes?.(never);
       expect(volumes).toEqual([expect.stringMatching(/^cache-[a-z0-9]+$/), 'modules']);
       await vm.destroy(options);
+      expect(vm.status).toMatchObject({ state: 'absent', keptVolumes: volumes });
+      expect(vm.status.capabilities.has('canDestroy')).toBe(true);
       expect((await traces(project.id)).filter((line) => line.startsWith('volume'))).toHaveLength(2);
       await vm.destroy(options, { withVolumes: true });
       expect(await traces(project.id)).toEqual([]);
+      expect(vm.status.keptVolumes).toEqual([]);
+      expect(vm.status.capabilities.has('canDestroy')).toBe(false);
     },
     slow,
   );

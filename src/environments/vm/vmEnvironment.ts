@@ -254,7 +254,7 @@ export class VmEnvironment implements Environment {
     const [info, record] = await Promise.all([this.#guest.machine.glance(signal), this.#guest.record.read()]);
     const state = stateOf(info);
     if (this.#lifecycle.underWay === undefined) await this.#guest.entry.noteState(state, record, signal);
-    await this.#tell(state, info?.run, record);
+    await this.#tell(state, info?.run, record, state === 'absent' ? await this.volumes(signal) : undefined);
   }
 
   /** @param run as libvirt numbers it */
@@ -262,6 +262,7 @@ export class VmEnvironment implements Environment {
     state: EnvironmentStatus['state'],
     run: string | undefined,
     record: MachineRecord | undefined,
+    keptVolumes?: readonly string[],
   ): Promise<void> {
     const isRunning = state === 'running';
     const startedAt = isRunning && record?.run?.id === run ? record?.run?.startedAt : undefined;
@@ -269,6 +270,7 @@ export class VmEnvironment implements Environment {
       startedAt: startedAt === undefined ? undefined : new Date(startedAt),
       problem: isRunning && record ? await this.#guest.failedHook(record) : undefined,
       snapshot: await this.#guest.snapshot(),
+      keptVolumes,
       drifted: state !== 'absent' && record !== undefined && (await this.#hasDrifted(record)),
       // Vagrant reads its file at each start.
       restartApplies: record?.own !== undefined,

@@ -130,7 +130,11 @@ function targetName({ model, environment }: Target): string {
 
 /** @returns undefined where it is not to be destroyed */
 async function confirmTarget(target: Target): Promise<DestroyWishes | undefined> {
-  const { state, snapshot } = target.environment.status;
+  const { state, snapshot, keptVolumes = [] } = target.environment.status;
+  if (state === 'absent' && keptVolumes.length > 0) {
+    const left = l10n.t('Only its volumes are left: {0}.', keptVolumes.join(', '));
+    return (await confirmDestroy(targetName(target), left)) ? { withVolumes: true } : undefined;
+  }
   const loss = l10n.t(
     'Everything in it outside of the workspace folder is lost. The workspace on this computer stays.',
   );

@@ -44,6 +44,8 @@ const factIcons: Readonly<Record<string, string>> = {
   cpu: 'pulse',
   memory: 'layers',
   disk: 'database',
+  snapshot: 'device-camera',
+  volumes: 'archive',
   workspace: 'folder',
   workspaceAlarm: 'warning',
   'sync-problem': 'warning',

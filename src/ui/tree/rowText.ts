@@ -105,7 +105,7 @@ function environmentParts(snapshot: Snapshot, figures: Figures): string[] {
       return [status.problem ? withoutStop(status.problem.what) : l10n.t('not available')];
     case 'absent':
       return [
-        step ?? (status.snapshot ? l10n.t('snapshot kept') : l10n.t('not created yet')),
+        step ?? leftovers(status),
         ...(step === undefined && expectedMs !== undefined ? [figures.starts(expectedMs)] : []),
       ];
     case 'creating':
@@ -155,6 +155,7 @@ export function factRows(snapshot: Snapshot): { readonly id: string; readonly te
   add('memory', memoryRow(usage));
   add('disk', diskRow(usage));
   add('snapshot', snapshotRow(status, now));
+  add('volumes', volumesRow(status));
   if (details) {
     add(
       'workspace',
@@ -281,6 +282,24 @@ function diskRow(usage: Usage | undefined): RowText | undefined {
       base === undefined
         ? l10n.t('Takes {0} on the disk.', own)
         : l10n.t('Takes {0} on the disk, on top of an image of {1} that others may share.', own, base),
+  };
+}
+
+function leftovers({ snapshot, keptVolumes = [] }: EnvironmentStatus): string {
+  if (snapshot) return l10n.t('snapshot kept');
+  return keptVolumes.length > 0 ? l10n.t('volumes kept') : l10n.t('not created yet');
+}
+
+function volumesRow({ keptVolumes = [] }: EnvironmentStatus): RowText | undefined {
+  if (keptVolumes.length === 0) return undefined;
+  const names = keptVolumes.join(', ');
+  return {
+    label: l10n.t('Volumes'),
+    description: names,
+    tooltip: l10n.t(
+      'They are left of the environment that was destroyed, and are there again in the next one: {0}. Destroy removes them, too.',
+      names,
+    ),
   };
 }
 

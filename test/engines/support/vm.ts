@@ -14,7 +14,7 @@ import { run } from '../../../src/connections/run.ts';
 import { DevcontainerCli } from '../../../src/engines/devcontainerCli.ts';
 import { buildLabel } from '../../../src/environments/buildLabel.ts';
 import type { MachineTimeouts } from '../../../src/environments/vm/machine.ts';
-import { VmProvider } from '../../../src/environments/vm/vmProvider.ts';
+import { VmProvider, type VmProviderOptions } from '../../../src/environments/vm/vmProvider.ts';
 import { WorkspaceSync } from '../../../src/sync/workspaceSync.ts';
 import { never, realEngine } from './docker.ts';
 
@@ -27,11 +27,17 @@ export interface VmLab {
   readonly folder: string;
   readonly provider: VmProvider;
   /** The same computer's storage, with other bounds and another environment for what it runs. */
-  other(options: { timeouts?: Partial<MachineTimeouts>; env?: Readonly<Record<string, string>> }): VmProvider;
+  other(options: OtherProvider): VmProvider;
   /** A project folder of this name with the sample in it, or only this devcontainer.json, or none. */
   project(name: string, devcontainer?: object | 'none'): Promise<Project>;
   /** Removes the lab's folder and the images that its projects made. */
   end(): Promise<void>;
+}
+
+/** What a provider beside the lab's own has of its own. */
+export interface OtherProvider extends Partial<Pick<VmProviderOptions, 'dotfiles' | 'secrets'>> {
+  readonly timeouts?: Partial<MachineTimeouts>;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export async function vmLab(
@@ -42,7 +48,7 @@ export async function vmLab(
   const docker = realEngine();
   const storage = path.join(folder, 'storage');
   const providers: VmProvider[] = [];
-  const make = ({ timeouts, env }: Parameters<VmLab['other']>[0]): VmProvider => {
+  const make = ({ timeouts, env, ...more }: OtherProvider): VmProvider => {
     const runner = new ExecaRunner(log, env);
     const cli = path.join(root, 'node_modules/@devcontainers/cli/devcontainer.js');
     const devcontainer = new DevcontainerCli(
@@ -69,6 +75,7 @@ export async function vmLab(
           log,
         }),
       ...(timeouts ? { timeouts } : {}),
+      ...more,
     });
     providers.push(provider);
     return provider;

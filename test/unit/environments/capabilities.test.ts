@@ -18,6 +18,13 @@ describe('capabilitiesOf', () => {
     expect([...capabilitiesOf(state, { canSuspend: true })].sort()).toEqual(expected);
   });
 
+  it('offers to take away what is left of one that is gone', () => {
+    expect([...capabilitiesOf('absent', { canSuspend: true, hasLeftovers: true })]).toEqual([
+      'canOpen',
+      'canDestroy',
+    ]);
+  });
+
   it('offers to suspend only what can be suspended', () => {
     expect(capabilitiesOf('running', { canSuspend: false }).has('canSuspend')).toBe(false);
   });

@@ -91,6 +91,16 @@ describe('environmentRow', () => {
     expect(environmentRow(snapshot(state, { expectedMs })).description).toBe(description);
   });
 
+  it('says what is left of one that was destroyed, and names it in a row', () => {
+    const { status } = snapshot('absent');
+    const left = snapshot('absent', { status: { ...status, keptVolumes: ['cache', 'modules'] } });
+    expect(environmentRow(left).description).toBe('volumes kept');
+    expect(factRows(left)).toEqual([
+      { id: 'volumes', text: expect.objectContaining({ description: 'cache, modules' }) as unknown },
+    ]);
+    expect(factRows(snapshot('absent', { status: { ...status, keptVolumes: [] } }))).toEqual([]);
+  });
+
   it('says the expected time whole where there is room', () => {
     expect(environmentRow(snapshot('suspended', { expectedMs: 870 })).tooltip).toContain(
       'suspended, wakes in about 0.9 s.',
