@@ -15,7 +15,8 @@ import { credentialsRow } from '../credentials/credentialText.ts';
 import type { WindowCredentials } from '../credentials/windowCredentials.ts';
 import type { WindowEditors } from '../browserEditor/windowEditors.ts';
 import type { WindowPorts } from '../ports/windowPorts.ts';
-import { environmentRow, factRows, ignoredRow, kindName } from './rowText.ts';
+import { factRows, ignoredRow } from './factText.ts';
+import { environmentRow, kindName } from './rowText.ts';
 import {
   contextValue,
   describe,

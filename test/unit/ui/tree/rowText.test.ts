@@ -3,14 +3,8 @@ import { SwitchyardError } from '../../../../src/base/errors.ts';
 import { readPorts } from '../../../../src/config/ports.ts';
 import type { EnvironmentState } from '../../../../src/environments/environment.ts';
 import type { StartRecord } from '../../../../src/metrics/startHistory.ts';
-import {
-  environmentRow,
-  factRows,
-  ignoredRow,
-  isolationRows,
-  startRow,
-  type Snapshot,
-} from '../../../../src/ui/tree/rowText.ts';
+import { factRows, ignoredRow, isolationRows, startRow } from '../../../../src/ui/tree/factText.ts';
+import { environmentRow, type Snapshot } from '../../../../src/ui/tree/rowText.ts';
 
 const now = new Date(2026, 10, 21, 14, 40);
 
