@@ -168,6 +168,7 @@ async function rates(
   const samples = { ours: [] as number[], peer: [] as number[] };
   for (let run = 0; run < bench.runs; run++) {
     for (const side of ['ours', 'peer'] as const) {
+      bench.signal.throwIfAborted();
       const began = performance.now();
       await work(side);
       samples[side].push(streamBytes / 1000 / (performance.now() - began));

@@ -37,6 +37,8 @@ export interface BenchOptions {
   readonly rows?: string | undefined;
   /** Of the suite `sync`: only over an sshd of this computer (`sshd`), or only into a real machine (`vm`). */
   readonly guest?: string | undefined;
+  /** Whoever asked no longer wants it: it ends with the run that is under way, and leaves nothing behind. */
+  readonly signal: AbortSignal;
 }
 
 /** Whether any row whose name begins so is wanted. */
@@ -55,10 +57,11 @@ export async function compareAll(comparisons: readonly Comparison[], bench: Benc
 }
 
 /** Runs both sides by turns (A B A B), so that what slows the machine down slows both. */
-export async function compare(comparison: Comparison, { runs }: BenchOptions): Promise<Row> {
+export async function compare(comparison: Comparison, { runs, signal }: BenchOptions): Promise<Row> {
   const samples = { ours: [] as number[], peer: [] as number[] };
   for (let run = 0; run < runs; run += 1) {
     for (const side of ['ours', 'peer'] as const) {
+      signal.throwIfAborted();
       await comparison.before?.(side);
       const began = performance.now();
       await comparison[side]();

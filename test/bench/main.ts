@@ -29,6 +29,19 @@ if (!load || !Number.isInteger(runs) || runs < 1) {
   process.exit(2);
 }
 const suite = await load();
-const report = await suite({ runs, rows: values.rows, guest: values.guest });
-console.log(table(report));
-if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
+const end = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  // Once: whoever says it twice means it.
+  process.once(name, () => {
+    console.error('Ending: what was made for the measurement is taken away.');
+    end.abort();
+  });
+}
+try {
+  const report = await suite({ runs, rows: values.rows, guest: values.guest, signal: end.signal });
+  console.log(table(report));
+  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
+} catch (error) {
+  if (!end.signal.aborted) throw error;
+  process.exitCode = 130;
+}
