@@ -39,9 +39,10 @@ export function keepAlive({ socket }: SshLogin, on: boolean): void {
 }
 
 /** Says goodbye, and does not wait long for an answer: the machine may be suspended meanwhile. */
-export function hangUp({ client }: SshLogin): void {
+export function hangUp({ client, socket }: SshLogin): void {
   client.end();
-  setTimeout(() => client.destroy(), hangUpMs).unref();
+  // Not by the client: it takes a socket that was said goodbye on for one that is gone (ssh2, client.js, `destroy`).
+  setTimeout(() => socket.destroy(), hangUpMs).unref();
 }
 
 /** The algorithms with which a key of this type signs, best first. */

@@ -128,4 +128,19 @@ describe('a connection over SSH, with a real sshd', () => {
     expect(closed).toBe(1);
     await expect(second.exec({ argv: ['true'] }, never)).rejects.toMatchObject({ code: 'environment.gone' });
   });
+
+  it('takes its programs along when it is disposed, also where the machine says nothing any more', async () => {
+    const second = await connectSsh(target, { env: {} }, never);
+    // The server's own process for this connection.
+    const daemon = Number(await output(second, ['sh', '-c', 'cut -d" " -f4 /proc/$$/stat']));
+    const program = await second.exec({ argv: ['sleep', '100'] }, never);
+    for (const stream of [program.stdout, program.stderr]) stream.resume();
+    process.kill(daemon, 'SIGSTOP');
+    try {
+      second.dispose();
+      expect(await program.exit).toEqual({ code: undefined, signal: undefined });
+    } finally {
+      process.kill(daemon, 'SIGCONT');
+    }
+  });
 });

@@ -384,6 +384,7 @@ describe('a project in its VM', () => {
       await vm.stop(options());
       expect(vm.status.state).toBe('stopped');
       await vm.destroy(options());
+      expect(vm.sync?.health).toMatchObject({ state: 'detached', problem: undefined });
       expect(vm.status.state).toBe('absent');
       expect(await traces(project.id)).toEqual([]);
       expect(await traces(boxKey)).toEqual([]);

@@ -58,7 +58,7 @@ describe('what the config mounts', () => {
       onCreateCommand: ['sh', '-c', 'printf "%s|" "$@" > ~/words', 'words', ...words],
       postCreateCommand:
         'ls /opt/cache/deep /opt/hidden /srv/shared ~/.token > ~/seen 2>&1; cat /run/sample >> ~/seen',
-      customizations: { switchyard: { vm: { cpus: 1, memory: '512mb', disk: '4gb' } } },
+      customizations: { switchyard: { vm: { cpus: 1, memory: '512mb', disk: '4gb', readySnapshot: true } } },
     });
     const beside = path.join(project.folder, '.devcontainer');
     await writeFile(path.join(beside, 'Dockerfile'), dockerfile);
@@ -102,6 +102,7 @@ chmod +x ${feature.entrypoint}
       expect(await hooks).toBeUndefined();
       expect((await vm.details(never)).ignored).toEqual([
         { property: 'mounts: /var/run/docker.sock', reason: expect.any(String) as string },
+        { property: 'vm.readySnapshot', reason: expect.stringContaining('volume') as string },
       ]);
 
       // The image's own files, with their owners and modes, are in the new volume.
@@ -162,6 +163,7 @@ chmod +x ${feature.entrypoint}
       expect(volumes).toEqual([expect.stringMatching(/^cache-[a-z0-9]+$/), 'modules']);
       await vm.destroy(options);
       expect(vm.status).toMatchObject({ state: 'absent', keptVolumes: volumes });
+      expect(vm.sync?.health).toMatchObject({ state: 'detached', problem: undefined });
       expect(vm.status.capabilities.has('canDestroy')).toBe(true);
       expect((await traces(project.id)).filter((line) => line.startsWith('volume'))).toHaveLength(2);
       await vm.destroy(options, { withVolumes: true });

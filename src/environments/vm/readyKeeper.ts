@@ -14,12 +14,24 @@ import type { BoxStore } from './image/boxStore.ts';
 import { contentKey } from './image/keys.ts';
 import { configHash } from './projectImage.ts';
 import { prepareForSnapshot, untilCalm } from './readyGuest.ts';
+import { planOf } from './mounts/vmMounts.ts';
 import type { EntryOptions } from './machineEntry.ts';
 import type { ReadySnapshot } from './readySnapshot.ts';
 import type { MachineRecord } from './record.ts';
 
 /** Bound on sending the last changes of the workspace before the snapshot, in milliseconds. */
 const lastChangesMs = 20_000;
+
+/** Why no ready snapshot is taken of this machine, for a person; undefined where nothing is in the way. */
+export function snapshotHindrance(folder: string, record: MachineRecord): string | undefined {
+  if (record.own !== undefined || record.login !== undefined) {
+    return l10n.t('It is kept of machines that are made of the image.');
+  }
+  if (planOf(folder, record).mounts.some(({ how }) => how === 'disk')) {
+    return l10n.t('Memory that knows a volume as it was once would write over what the volume is by then.');
+  }
+  return undefined;
+}
 
 /** When a machine's ready snapshot is taken, and whether it still counts. */
 export class ReadyKeeper {

@@ -25,6 +25,7 @@ import { configHash } from './projectImage.ts';
 import type { OwnSource } from './ownMachine.ts';
 import type { MachineRecord } from './record.ts';
 import { planOf } from './mounts/vmMounts.ts';
+import { snapshotHindrance } from './readyKeeper.ts';
 import { leftOf } from './services/guestServices.ts';
 import { stateOf } from './domainState.ts';
 import { ownHash } from './prepareSource.ts';
@@ -190,6 +191,8 @@ export class VmEnvironment implements Environment {
     const [record, settings] = await Promise.all([this.#guest.record.read(), this.#guest.settings()]);
     signal.throwIfAborted();
     const merged: MergedConfiguration = record?.merged ?? {};
+    const noSnapshot =
+      record && settings.vm.readySnapshot ? snapshotHindrance(this.project.folder, record) : undefined;
     return {
       engineName: record?.domain,
       image: record?.image,
@@ -211,6 +214,7 @@ export class VmEnvironment implements Environment {
         ...ignoredProperties('vm', merged, record?.own ? 'vagrantfile' : settings.vm.source.type),
         ...(record ? planOf(this.project.folder, record).ignored : []),
         ...(record?.left ?? []),
+        ...(noSnapshot === undefined ? [] : [{ property: 'vm.readySnapshot', reason: noSnapshot }]),
         ...(record?.services ? leftOf(record.services) : []),
       ],
     };

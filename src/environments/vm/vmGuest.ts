@@ -21,14 +21,13 @@ import type { BoxStore } from './image/boxStore.ts';
 import { MachineEntry } from './machineEntry.ts';
 import { Machine, type MachineTimeouts } from './machine.ts';
 import type { OwnSource } from './ownMachine.ts';
-import { planOf } from './mounts/vmMounts.ts';
 import { prepareMachine, type Prepared } from './prepareMachine.ts';
 import { prepareOwn, type SourceParts } from './prepareSource.ts';
 import { ProjectMachine } from './projectMachine.ts';
 import { removeProjectImage } from './projectImage.ts';
 import { RecordFile, type MachineRecord } from './record.ts';
 import { wakeFromSnapshot } from './readyGuest.ts';
-import { ReadyKeeper } from './readyKeeper.ts';
+import { ReadyKeeper, snapshotHindrance } from './readyKeeper.ts';
 import { ReadySnapshot } from './readySnapshot.ts';
 import { notRunning, strange } from './supported.ts';
 import { VmAccess } from './vmAccess.ts';
@@ -310,10 +309,8 @@ export class VmGuest {
     }
   }
 
-  /** Memory that knows a volume as it was once would write over what the volume is by then. */
   #canBeKept({ vm }: SwitchyardSettings, ready: MachineRecord): boolean {
-    if (!vm.readySnapshot || ready.own !== undefined || ready.login !== undefined) return false;
-    return !planOf(this.#project.folder, ready).mounts.some(({ how }) => how === 'disk');
+    return vm.readySnapshot && snapshotHindrance(this.#project.folder, ready) === undefined;
   }
 
   /** From what is prepared to a machine that runs and can be worked in. */
@@ -346,12 +343,11 @@ export class VmGuest {
    */
   async #remove(progress: Progress, signal: AbortSignal, keep?: 'disk'): Promise<void> {
     await this.#hooks.end();
+    // Its end is no trouble of the sync's; what there was to bring back was brought back before.
+    await this.#sync.detach(AbortSignal.abort());
     this.entry.disconnect();
-    if (keep) {
-      // What both sides agreed on last is not what its disk holds when it comes back.
-      await this.#sync.detach(AbortSignal.timeout(0));
-      await this.#sync.takeBaseline(undefined);
-    }
+    // What both sides agreed on last is not what its disk holds when it comes back.
+    if (keep) await this.#sync.takeBaseline(undefined);
     await this.machine.destroy(progress, signal, keep);
     await this.record.remove();
     if (!keep) await this.#ready.remove();
