@@ -2,9 +2,8 @@
 const unspent = new WeakMap<ArrayBufferLike, number>();
 
 /**
- * Memory that a socket was read into is given back by the garbage collection, which a stream of some hundred MB/s
- * keeps busier than everything else that is done with its bytes: it begins anew, over the whole heap, for every few
- * dozen MB that were read. So who reads a stream lends its chunks, and who is done with bytes of them says so; with
+ * Memory that a socket was read into is given back by the garbage collection. With a stream of some hundred MB/s that
+ * is about half of this process's work: it begins anew, over the whole heap, for every few dozen MB that were read. So who reads a stream lends its chunks, and who is done with bytes of them says so; with
  * the last one the memory is given back at once. What nobody spends is left to the collection, as ever.
  * @param chunk that nobody else holds
  */
@@ -15,8 +14,7 @@ export function lend(chunk: Buffer): Buffer {
 }
 
 /**
- * Nobody reads these bytes any more, here or anywhere; to be said once of each byte, and of none later than of the
- * last. Of what was not lent it says nothing.
+ * Nobody reads these bytes any more, here or anywhere; to be said once of each byte. What was not lent is left alone.
  */
 export function spend(bytes: Buffer): void {
   spendSome(bytes, bytes.length);
@@ -25,7 +23,7 @@ export function spend(bytes: Buffer): void {
 /** The same of so many bytes of what these are a part of. */
 export function spendSome({ buffer }: Buffer, count: number): void {
   const before = unspent.get(buffer);
-  if (before === undefined || count === 0) return;
+  if (before === undefined) return;
   if (before > count) {
     unspent.set(buffer, before - count);
     return;

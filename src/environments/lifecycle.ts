@@ -155,7 +155,7 @@ function statusOf(
   { startedAt, problem, drifted = false, restartApplies = false, snapshot, keptVolumes }: Findings = {},
   activity?: string,
 ): EnvironmentStatus {
-  const hasLeftovers = snapshot !== undefined || (keptVolumes !== undefined && keptVolumes.length > 0);
+  const hasLeftovers = snapshot !== undefined || (keptVolumes?.length ?? 0) > 0;
   const capabilities = capabilitiesOf(state, { canSuspend: true, hasLeftovers });
   return {
     state,

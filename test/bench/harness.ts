@@ -37,7 +37,7 @@ export interface BenchOptions {
   readonly rows?: string | undefined;
   /** Of the suite `sync`: only over an sshd of this computer (`sshd`), or only into a real machine (`vm`). */
   readonly guest?: string | undefined;
-  /** Whoever asked no longer wants it: it ends with the run that is under way, and leaves nothing behind. */
+  /** Whoever asked no longer wants it: it ends after the run, or the part of `sync`, that is under way, and leaves nothing behind. */
   readonly signal: AbortSignal;
 }
 

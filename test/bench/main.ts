@@ -30,10 +30,10 @@ if (!load || !Number.isInteger(runs) || runs < 1) {
 }
 const suite = await load();
 const end = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM'] as const) {
-  // Once: whoever says it twice means it.
-  process.once(name, () => {
-    console.error('Ending: what was made for the measurement is taken away.');
+for (const ending of ['SIGINT', 'SIGTERM'] as const) {
+  // Once: the second time ends at once.
+  process.once(ending, () => {
+    console.error('Ending after what is under way, to take away what was made for the measurement.');
     end.abort();
   });
 }

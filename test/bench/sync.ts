@@ -27,19 +27,23 @@ const parts: Readonly<Record<string, (place: Place) => Promise<void> | void>> = 
  * (names of `parts`, with commas); smaller: `BENCH_FILES`, `BENCH_MANY`, `BENCH_LARGE_MIB`, `BENCH_CHANGES`;
  * elsewhere: `BENCH_FOLDER`.
  */
-export async function syncSuite({ runs, guest }: BenchOptions): Promise<Report> {
-  const here = guest === 'vm' ? [] : await overSshd(runs);
+export async function syncSuite({ runs, guest, signal }: BenchOptions): Promise<Report> {
+  const here = guest === 'vm' ? [] : await overSshd(runs, signal);
+  signal.throwIfAborted();
   const inside =
     guest === 'sshd' || process.env['BENCH_PARTS'] !== undefined ? [] : await vmPass(runs, filesInVm);
   return { suite: 'sync', rows: [...here, ...inside] };
 }
 
-async function overSshd(runs: number): Promise<readonly Row[]> {
+async function overSshd(runs: number, signal: AbortSignal): Promise<readonly Row[]> {
   const server = await SshServer.start(['MaxStartups 100']);
   const place = new Place(server, runs);
   const wanted = process.env['BENCH_PARTS']?.split(',') ?? Object.keys(parts);
   try {
-    for (const name of wanted) await parts[name]?.(place);
+    for (const name of wanted) {
+      signal.throwIfAborted();
+      await parts[name]?.(place);
+    }
     return place.rows;
   } finally {
     place.dispose();

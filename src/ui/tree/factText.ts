@@ -65,7 +65,7 @@ function driftRow(status: EnvironmentStatus): RowText | undefined {
 }
 
 /** "create", "start" and "resume" as a person says them. */
-export function startHowName(how: StartHow): string {
+function startHowName(how: StartHow): string {
   switch (how) {
     case 'create':
       return l10n.t('made new');
