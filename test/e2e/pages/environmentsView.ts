@@ -136,9 +136,9 @@ export class EnvironmentRow {
   async menu(entry: string): Promise<void> {
     await this.#row.click({ button: 'right', timeout: bounds.click });
     const item = this.#page.locator(`.context-view .action-item .action-label[aria-label=${quoted(entry)}]`);
-    // A menu takes no clicks in its first moments, lest the click that opened it choose something.
+    // A menu takes no clicks in its first moments, lest the click that opened it choose something; the key it takes.
     await item.hover({ timeout: bounds.click });
-    await item.click({ timeout: bounds.click });
+    await this.#page.keyboard.press('Enter');
   }
 }
 
