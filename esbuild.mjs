@@ -63,6 +63,7 @@ const all = [
   bundles(
     {
       'sync/hostWorker': 'src/sync/host/hostWorker.ts',
+      'sync/syncProcess': 'src/sync/apart/syncProcess.ts',
       'ssh/proxy': 'src/ssh/proxy/proxy.ts',
       'ssh/serve': 'src/ssh/proxy/serve.ts',
       'ssh/plain': 'src/ssh/proxy/plain.ts',

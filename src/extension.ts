@@ -13,11 +13,12 @@ import { ContainerProvider } from './environments/container/containerProvider.ts
 import { VmProvider } from './environments/vm/vmProvider.ts';
 import type { Project } from './config/project.ts';
 import type { SwitchyardSettings } from './config/settings.ts';
-import { canWriteUnderEditors } from './ui/dirtyEditors.ts';
+import { unsavedFiles } from './ui/dirtyEditors.ts';
 import { HostCredentials } from './credentials/hostCredentials.ts';
 import { SshBook } from './ssh/config/sshBook.ts';
 import { Doors } from './ssh/doors.ts';
-import { WorkspaceSync } from './sync/workspaceSync.ts';
+import { ApartSync } from './sync/apart/apartSync.ts';
+import type { LiveSync } from './sync/liveSync.ts';
 import { readDotfiles, readEngineSettings } from './ui/engineSettings.ts';
 import { ProjectSecrets } from './ui/secrets.ts';
 import { startUi, type Ui } from './ui/start.ts';
@@ -40,6 +41,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel('Switchyard', { log: true });
   const storage = context.globalStorageUri.fsPath;
   const engines = readEngineSettings();
+  const compileCache = path.join(storage, 'compile-cache');
   // What VS Code's own process needs must not reach the programs that it starts.
   const ledger = new ProcessLedger(path.join(storage, 'processes'), log);
   const lifetime = new AbortController();
@@ -58,7 +60,7 @@ export function activate(context: vscode.ExtensionContext): void {
         // The editor's own program is a Node.js when it is told so.
         ELECTRON_RUN_AS_NODE: '1',
         // To compile its megabytes at each call would cost a person a tenth of a second.
-        NODE_COMPILE_CACHE: path.join(storage, 'compile-cache'),
+        NODE_COMPILE_CACHE: compileCache,
       },
     },
     runner,
@@ -66,8 +68,8 @@ export function activate(context: vscode.ExtensionContext): void {
   );
   const syncIn =
     (kind: GuestKind) =>
-    (project: Project, rules: () => SwitchyardSettings['sync']): WorkspaceSync =>
-      new WorkspaceSync({
+    (project: Project, rules: () => SwitchyardSettings['sync']): LiveSync =>
+      new ApartSync({
         hostFolder: project.folder,
         stateFolder: path.join(project.storage, kind, 'sync'),
         get ignore() {
@@ -77,7 +79,9 @@ export function activate(context: vscode.ExtensionContext): void {
           return rules().protect;
         },
         log,
-        canWriteHostFile: canWriteUnderEditors,
+        unsavedFiles,
+        sentences: vscode.l10n.bundle,
+        env: { NODE_COMPILE_CACHE: compileCache },
       });
   const secrets = new ProjectSecrets(context.secrets);
   const vm = new VmProvider({

@@ -1,6 +1,7 @@
 import type { Duplex, Readable, Writable } from 'node:stream';
 import type { Disposable } from '../base/disposable.ts';
 import type { Event } from '../base/event.ts';
+import type { BulkTarget } from './sshBulk.ts';
 
 /** The size of a terminal in characters. */
 export interface TerminalSize {
@@ -84,6 +85,8 @@ export interface Connection extends Disposable {
    * connection.
    */
   bulk?(request: BulkRequest, signal: AbortSignal): Promise<BulkProcess | undefined>;
+  /** Where `bulk` goes, for another process of ours that does the same. */
+  readonly bulkTarget?: BulkTarget;
   /** Opens a TCP stream to `host:port` as seen from inside the guest. */
   connectTcp(host: string, port: number, signal: AbortSignal): Promise<Duplex>;
   /**

@@ -5,7 +5,7 @@ import type { Connection, ExecRequest, ExecResult } from './connection.ts';
  * is killed and the call rejects with the signal's reason.
  */
 export async function run(
-  connection: Connection,
+  connection: Pick<Connection, 'exec'>,
   request: ExecRequest & { readonly input?: string | Uint8Array },
   signal: AbortSignal,
 ): Promise<ExecResult> {

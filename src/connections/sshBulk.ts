@@ -7,6 +7,9 @@ import type { BulkProcess, BulkRequest } from './connection.ts';
 import { remoteCommand } from './sshCommand.ts';
 import type { SshTarget } from './sshLogin.ts';
 
+/** What the system's own `ssh` has to know to log in. */
+export type BulkTarget = Pick<SshTarget, 'host' | 'port' | 'user' | 'identityFile' | 'hostKeys'>;
+
 /** What `ssh` ends with where it failed itself, and not the program that it was to run (its manual). */
 const ownFailure = 255;
 /** The name by which the machine's keys stand in the file of known hosts, whatever its address is. */
@@ -20,14 +23,14 @@ const patience = { connect: 15, alive: 15 };
  * does, and reads nobody's configuration.
  */
 export class SshBulk implements Disposable {
-  readonly #target: SshTarget;
+  readonly #target: BulkTarget;
   readonly #running = new Set<ChildProcess>();
   /** A folder with the known keys; made when first needed. */
   #folder: string | undefined;
   /** There is no such program on this computer, or no file with the key. */
   #isMissing: boolean;
 
-  constructor(target: SshTarget) {
+  constructor(target: BulkTarget) {
     this.#target = target;
     this.#isMissing = target.identityFile === undefined || !isPlain(target.identityFile);
   }
@@ -77,7 +80,7 @@ function isPlain(file: string): boolean {
  * @see https://man.openbsd.org/ssh_config for what the options mean, and how a path is written there
  */
 export function sshArguments(
-  target: Pick<SshTarget, 'host' | 'port' | 'user' | 'identityFile'>,
+  target: Omit<BulkTarget, 'hostKeys'>,
   knownHosts: string,
   command: string,
 ): string[] {

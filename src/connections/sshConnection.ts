@@ -13,7 +13,7 @@ import type {
   GuestSocket,
   RemoteProcess,
 } from './connection.ts';
-import { SshBulk } from './sshBulk.ts';
+import { SshBulk, type BulkTarget } from './sshBulk.ts';
 import { remoteCommand } from './sshCommand.ts';
 import { hangUp, keepAlive, login, type SshLogin, type SshTarget } from './sshLogin.ts';
 import { ProgramExit, SshProcess } from './sshProcess.ts';
@@ -142,6 +142,11 @@ export class SshConnection implements Connection {
       });
     });
     return { channel, exit };
+  }
+
+  get bulkTarget(): BulkTarget {
+    const { host, port, user, identityFile, hostKeys } = this.#target;
+    return { host, port, user, hostKeys, ...(identityFile === undefined ? {} : { identityFile }) };
   }
 
   async bulk(request: BulkRequest, signal: AbortSignal): Promise<BulkProcess | undefined> {

@@ -1,9 +1,15 @@
 import type { Progress } from '../base/progress.ts';
 import type { Connection } from '../connections/connection.ts';
 
+/** What the sync needs of a connection. */
+export type SyncConnection = Pick<
+  Connection,
+  'description' | 'user' | 'isClosed' | 'onDidClose' | 'exec' | 'bulk' | 'bulkTarget' | 'connectUnix'
+>;
+
 /** Where a workspace is carried to. */
 export interface CarryRequest {
-  readonly connection: Connection;
+  readonly connection: SyncConnection;
   /** Absolute path of the workspace folder in the guest; made if it is missing. */
   readonly guestFolder: string;
   /**

@@ -27,8 +27,8 @@ export interface EngineParts {
   readonly bulk: BulkUpload | undefined;
   /** For large files, where the guest can take them so. */
   readonly stream: LargeStream | undefined;
-  /** False while an editor holds unsaved changes of that file. */
-  readonly mayWriteHost: (path: BytePath) => boolean;
+  /** What an editor holds unsaved changes of: nothing writes under them. */
+  readonly unsavedOnHost: () => Promise<ReadonlySet<BytePath>>;
   readonly onProgress: (progress: { done: TransferCount; all: TransferCount }) => void;
   readonly onSent: (count: TransferCount) => void;
 }
@@ -219,7 +219,8 @@ export class Engine {
     }
     for (const path of plan.heldBack) this.heldBack.add(path);
     for (const [path, reason] of plan.skipped) this.skipped.set(path, reason);
-    const due = await filterInSlices(plan.actions, this.#isDue(), signal);
+    const unsaved = plan.actions.some(reachesHost) ? await this.#parts.unsavedOnHost() : new Set<BytePath>();
+    const due = await filterInSlices(plan.actions, this.#isDue(unsaved), signal);
     const allowed = await inSlices(this.guard.pass(due, this.baseline.entries), signal);
     return this.#transfer(allowed, signal);
   }
@@ -268,7 +269,7 @@ export class Engine {
   }
 
   /** Tells of each action of a plan whether it may be done now; remembers those that may not. */
-  #isDue(): (action: Action) => boolean {
+  #isDue(unsaved: ReadonlySet<BytePath>): (action: Action) => boolean {
     const locked = new Set<BytePath | undefined>();
     for (const lock of [...this.#locks.host, ...this.#locks.guest]) locked.add(gitFolderOf(lock));
     return (action) => {
@@ -283,15 +284,17 @@ export class Engine {
         return false;
       }
       if (action.do === 'copy' && this.#skipsClash(action.path)) return false;
-      const onHost =
-        (action.do === 'copy' && action.to === 'host') || (action.do === 'remove' && action.on === 'host');
-      if (onHost && !this.#parts.mayWriteHost(action.path)) {
+      if (reachesHost(action) && unsaved.has(action.path)) {
         this.postponed.add(action.path);
         return false;
       }
       return true;
     };
   }
+}
+
+function reachesHost(action: Action): boolean {
+  return (action.do === 'copy' && action.to === 'host') || (action.do === 'remove' && action.on === 'host');
 }
 
 /** Nothing to do, and nothing left. */

@@ -20,6 +20,23 @@ export interface UnderWay {
   readonly since: number;
 }
 
+/** Of a sync that was never begun. */
+export const detached: SyncHealth = {
+  state: 'detached',
+  inSyncSince: undefined,
+  pending: 0,
+  bytesPerSecond: 0,
+  filesPerSecond: 0,
+  transfer: undefined,
+  conflicts: [],
+  heldBack: [],
+  skipped: [],
+  lastScan: undefined,
+  halt: undefined,
+  watching: undefined,
+  problem: undefined,
+};
+
 /** What a person sees of a sync. */
 export function healthOf(parts: {
   readonly session: Session | undefined;

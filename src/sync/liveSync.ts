@@ -92,6 +92,8 @@ export interface LiveSync extends WorkspaceCarrier {
   /** Absolute path on the host of the folder that holds what the sync replaced or deleted there. */
   readonly trashFolder: string;
 
+  /** An `attach` follows soon: what that takes besides a connection is begun. */
+  prepare(): void;
   /**
    * Brings both sides together, then keeps them so until `detach` or the end of the connection. Where
    * another window has the workspace already, that window's session does the work and this one follows:

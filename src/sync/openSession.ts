@@ -3,6 +3,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { Logger } from '../base/log.ts';
 import { Baseline } from './baseline.ts';
+import { baselineFolder } from './baselineCopies.ts';
 import { BulkUpload } from './bulk.ts';
 import type { CarryRequest } from './carrier.ts';
 import type { EngineParts } from './engine.ts';
@@ -12,7 +13,7 @@ import { startAgent } from './guest/startAgent.ts';
 import { joinAgent } from './guest/waitingAgent.ts';
 import { HostSide } from './host/hostSide.ts';
 import { LargeStream } from './largeStream.ts';
-import { toText } from './path.ts';
+import { fromText } from './path.ts';
 import { defaultIgnore, parsePatterns, PathRules, Protection } from './patterns.ts';
 import { Session } from './session.ts';
 
@@ -28,13 +29,8 @@ export interface WorkspaceSyncOptions {
   readonly log: Logger;
   /** How much each side's trash may hold, in bytes; 2 GiB by default. */
   readonly trashBytes?: number;
-  /** False while an editor holds unsaved changes of that file (absolute path): it is not written then. */
-  readonly canWriteHostFile?: (file: string) => boolean;
-}
-
-/** Where it is kept what both sides agreed on. */
-export function baselineFolder(stateFolder: string): string {
-  return path.join(stateFolder, 'baseline');
+  /** The files (absolute paths) of which an editor holds unsaved changes by now: nothing writes under them. */
+  readonly unsavedFiles?: () => Promise<readonly string[]>;
 }
 
 /** Opens both sides and the baseline between them. @throws what they throw; then nothing stays open */
@@ -75,7 +71,12 @@ export async function openSession(
           }
         : { bulk: undefined, stream: undefined }),
       now: () => new Date(),
-      mayWriteHost: (at) => options.canWriteHostFile?.(path.join(hostFolder, toText(at))) ?? true,
+      unsavedOnHost: async () => {
+        const files = (await options.unsavedFiles?.()) ?? [];
+        return new Set(
+          files.map((file) => fromText(path.relative(hostFolder, file).replaceAll(path.sep, '/'))),
+        );
+      },
     });
   } catch (error) {
     guest.dispose();

@@ -34,6 +34,18 @@ export function diskFull(side: SideName): SwitchyardError {
   });
 }
 
+/** @param how what the system and the process itself say of it, in English */
+export function processEnded(how: string): SwitchyardError {
+  return new SwitchyardError({
+    code: 'sync.failed',
+    what: l10n.t('The workspace is no longer synced.'),
+    why: l10n.t('The process that does it ended unexpectedly.'),
+    next: l10n.t('Nothing is lost: Sync Now starts it again, and looks at everything.'),
+    remedies: [{ do: 'retry' }, { do: 'showLog' }],
+    detail: how,
+  });
+}
+
 /** Anything that a sync threw, as an error for a person. */
 export function explain(error: unknown, guestFolder: string): SwitchyardError {
   const what = l10n.t('The workspace could not be synced.');

@@ -3,7 +3,8 @@ import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Disposable } from '../base/disposable.ts';
 import type { Logger } from '../base/log.ts';
-import type { BulkProcess, Connection } from '../connections/connection.ts';
+import type { BulkProcess } from '../connections/connection.ts';
+import type { SyncConnection } from './carrier.ts';
 import { sizeOf, type Entry } from './entry.ts';
 import { toBuffer, type BytePath } from './path.ts';
 
@@ -43,10 +44,10 @@ const progressLine = /^[^\n]*: (\d+)\n/gm;
 /** A stream of tar out of the folder `root` on the host into an empty folder in the guest. */
 export class TarStream {
   readonly #root: string;
-  readonly #connection: Connection;
+  readonly #connection: SyncConnection;
   readonly #log: Logger;
 
-  constructor(root: string, connection: Connection, log: Logger) {
+  constructor(root: string, connection: SyncConnection, log: Logger) {
     this.#root = root;
     this.#connection = connection;
     this.#log = log;

@@ -1,5 +1,4 @@
 import * as l10n from '@vscode/l10n';
-import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { withDeadline } from '../base/abort.ts';
 import { Emitter } from '../base/event.ts';
@@ -11,7 +10,8 @@ import type { StepReport } from './engine.ts';
 import { carryReport, healthOf, tellEveryMs, throttled, type UnderWay } from './health.ts';
 import type { HaltAnswer, LiveSync, SyncHealth, TwoVersions } from './liveSync.ts';
 import type { FileLock } from '../base/fileLock.ts';
-import { baselineFolder, openSession, type WorkspaceSyncOptions } from './openSession.ts';
+import { keepBaseline, takeBaseline } from './baselineCopies.ts';
+import { openSession, type WorkspaceSyncOptions } from './openSession.ts';
 import { Answering, askMs, takeTurn, whenFree } from './otherWindow.ts';
 import { fromText, toText } from './path.ts';
 import { Rate } from './rate.ts';
@@ -54,6 +54,10 @@ export class WorkspaceSync implements LiveSync {
     this.trashFolder = path.join(options.stateFolder, 'trash');
     this.#conflicts = new ConflictBook(options.stateFolder);
     this.onDidChangeHealth = this.#changed.event;
+  }
+
+  prepare(): void {
+    // There is nothing that takes its time.
   }
 
   async carry(request: CarryRequest, progress: Progress, signal: AbortSignal): Promise<CarryReport> {
@@ -142,22 +146,12 @@ export class WorkspaceSync implements LiveSync {
   async keepBaseline(folder: string): Promise<boolean> {
     const session = this.#attached?.session;
     if (!session?.isHeld) return false;
-    await fs.cp(this.#baselineFolder, folder, { recursive: true });
+    await keepBaseline(this.#options.stateFolder, folder);
     return session.isHeld;
   }
 
-  async takeBaseline(folder: string | undefined): Promise<void> {
-    // A crash in between leaves none, which costs a comparison; the one of another moment would cost data.
-    await fs.rm(this.#baselineFolder, { recursive: true, force: true });
-    if (folder === undefined) return;
-    const next = `${this.#baselineFolder}.next`;
-    await fs.rm(next, { recursive: true, force: true });
-    await fs.cp(folder, next, { recursive: true });
-    await fs.rename(next, this.#baselineFolder);
-  }
-
-  get #baselineFolder(): string {
-    return baselineFolder(this.#options.stateFolder);
+  takeBaseline(folder: string | undefined): Promise<void> {
+    return takeBaseline(this.#options.stateFolder, folder);
   }
 
   async flush(signal: AbortSignal): Promise<boolean> {
@@ -181,6 +175,8 @@ export class WorkspaceSync implements LiveSync {
   }
 
   async resolveConflict(at: string, keep: 'host' | 'guest' | 'both', signal: AbortSignal): Promise<void> {
+    // Of an earlier session there may be some before there is one now.
+    if (!this.#attached) await this.#conflicts.load();
     const conflict = this.#conflicts.all.find((one) => one.path === at || one.copy === at);
     if (!conflict) return;
     if (keep !== 'both') {
@@ -253,6 +249,12 @@ export class WorkspaceSync implements LiveSync {
       rate: this.#rate.last,
       transfer: this.#transfer,
     });
+  }
+
+  /** True while nothing goes on, and nothing will by itself. */
+  get isIdle(): boolean {
+    const follows = this.#following?.signal.aborted === false;
+    return !this.#attached && !follows && this.#working === 0;
   }
 
   async #guarded<T>(request: CarryRequest, work: () => Promise<T>): Promise<T> {

@@ -1,8 +1,9 @@
 import * as vscode from 'vscode';
 
-/** False while an editor of this window holds unsaved changes of the file: nothing writes under them. */
-export function canWriteUnderEditors(file: string): boolean {
-  return !vscode.workspace.textDocuments.some(
-    (document) => document.isDirty && document.uri.scheme === 'file' && document.uri.fsPath === file,
+/** The files (absolute paths) of which an editor of this window holds unsaved changes: nothing writes under them. */
+export function unsavedFiles(): Promise<readonly string[]> {
+  const unsaved = vscode.workspace.textDocuments.filter(
+    ({ isDirty, uri }) => isDirty && uri.scheme === 'file',
   );
+  return Promise.resolve(unsaved.map(({ uri }) => uri.fsPath));
 }

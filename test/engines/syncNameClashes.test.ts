@@ -27,7 +27,7 @@ beforeEach(async () => {
     sides: { host: new FoldingSide(inner.host, 'host'), guest: inner.guest },
     baseline: await Baseline.load(path.join(two.place, 'baseline'), 'both', 'boots', silentLogger),
     ...{ rules: [], protection: new Protection([]), log: silentLogger, now: () => new Date() },
-    ...{ bulk: undefined, stream: undefined, mayWriteHost: () => true },
+    ...{ bulk: undefined, stream: undefined, unsavedOnHost: () => Promise.resolve(new Set<string>()) },
     ...{ onProgress: () => undefined, onSent: () => undefined },
   });
 });

@@ -145,6 +145,7 @@ export class VmGuest {
 
   /** Makes, starts or wakes it, and enters it. Only one window at a time may. */
   async open(progress: Progress, signal: AbortSignal): Promise<OpenResult> {
+    this.#sync.prepare();
     const settings = await this.settings();
     const info = await this.machine.info(signal);
     const record = await this.record.read();

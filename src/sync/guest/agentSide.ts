@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Event } from '../../base/event.ts';
 import type { Disposable } from '../../base/disposable.ts';
-import type { Connection } from '../../connections/connection.ts';
+import type { SyncConnection } from '../carrier.ts';
 import { BadRecord, readRecord, sizeOf, type Entry } from '../entry.ts';
 import { pathFault, toText, type BytePath } from '../path.ts';
 import type { Rule } from '../patterns.ts';
@@ -48,9 +48,9 @@ export class AgentSide implements Side, Disposable {
   readonly name = 'guest';
   readonly hello: Hello;
   readonly client: AgentClient;
-  readonly connection: Connection;
+  readonly connection: SyncConnection;
 
-  private constructor(connection: Connection, client: AgentClient, hello: Hello) {
+  private constructor(connection: SyncConnection, client: AgentClient, hello: Hello) {
     this.connection = connection;
     this.client = client;
     this.hello = hello;
@@ -66,7 +66,7 @@ export class AgentSide implements Side, Disposable {
 
   /** @throws AgentFault, AgentLost */
   static async open(
-    connection: Connection,
+    connection: SyncConnection,
     client: AgentClient,
     folder: AgentFolder,
     signal: AbortSignal,

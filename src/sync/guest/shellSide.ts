@@ -3,7 +3,7 @@ import { withDeadline } from '../../base/abort.ts';
 import type { Disposable } from '../../base/disposable.ts';
 import { quote } from '../../base/shell.ts';
 import { Turns } from '../../base/turns.ts';
-import type { Connection } from '../../connections/connection.ts';
+import type { SyncConnection } from '../carrier.ts';
 import { run } from '../../connections/run.ts';
 import { BadRecord, readRecord, sizeOf, type Entry } from '../entry.ts';
 import { agentScript } from '../files.ts';
@@ -49,7 +49,7 @@ interface Folder {
 export class ShellSide implements Side, Disposable {
   readonly name = 'guest';
   readonly identity: SideIdentity;
-  readonly #connection: Connection;
+  readonly #connection: SyncConnection;
   readonly #folder: Folder;
   readonly #script: string;
   readonly #inode: string;
@@ -59,7 +59,7 @@ export class ShellSide implements Side, Disposable {
   readonly #turns = new Turns();
 
   private constructor(
-    connection: Connection,
+    connection: SyncConnection,
     folder: Folder,
     script: string,
     said: { root: string; boot: string; inode: string; tools: string },
@@ -73,7 +73,7 @@ export class ShellSide implements Side, Disposable {
   }
 
   /** @throws AgentFault where the folder cannot be used; ProtocolError where no such shell answers */
-  static async open(connection: Connection, folder: Folder, signal: AbortSignal): Promise<ShellSide> {
+  static async open(connection: SyncConnection, folder: Folder, signal: AbortSignal): Promise<ShellSide> {
     const script = (await agentScript('agent.sh')).toString('utf8');
     const answer = await ask(connection, { folder, script, tools: ',' }, 'hello', [], signal);
     const [root, boot, inode, tools] = [answer.text(), answer.text(), answer.text(), answer.text()];
@@ -229,7 +229,7 @@ export class ShellSide implements Side, Disposable {
 }
 
 async function ask(
-  connection: Connection,
+  connection: SyncConnection,
   { folder, script, tools }: { folder: Folder; script: string; tools: string },
   request: string,
   data: readonly Uint8Array[],

@@ -1,6 +1,6 @@
 import { withDeadline } from '../../base/abort.ts';
 import type { Logger } from '../../base/log.ts';
-import type { Connection } from '../../connections/connection.ts';
+import type { SyncConnection } from '../carrier.ts';
 import { AgentClient, AgentFault, newGreeting } from './agentClient.ts';
 import { AgentSide, type AgentFolder } from './agentSide.ts';
 import { agentScript } from '../files.ts';
@@ -48,7 +48,7 @@ const interpreters: readonly Interpreter[] = [
  * @throws AgentFault where the folder cannot be used; Error where the guest can run no agent
  */
 export async function startAgent(
-  connection: Connection,
+  connection: SyncConnection,
   folder: AgentFolder,
   log: Logger,
   signal: AbortSignal,

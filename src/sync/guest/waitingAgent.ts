@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { Readable, type Duplex } from 'node:stream';
 import { withDeadline } from '../../base/abort.ts';
 import type { Logger } from '../../base/log.ts';
-import type { Connection, RemoteProcess } from '../../connections/connection.ts';
+import type { RemoteProcess } from '../../connections/connection.ts';
+import type { SyncConnection } from '../carrier.ts';
 import { run } from '../../connections/run.ts';
 import { agentScript } from '../files.ts';
 import { AgentClient, AgentFault, newGreeting } from './agentClient.ts';
@@ -61,7 +62,7 @@ const joinMs = 10_000;
  * @returns false where the guest has not what it needs
  */
 export async function leaveAgent(
-  connection: Connection,
+  connection: SyncConnection,
   socket: string,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -77,7 +78,7 @@ export async function leaveAgent(
  * @throws AgentFault where the folder cannot be used
  */
 export async function joinAgent(
-  connection: Connection,
+  connection: SyncConnection,
   socket: string,
   folder: AgentFolder,
   log: Logger,

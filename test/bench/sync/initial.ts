@@ -15,6 +15,8 @@ export async function initial(place: Place, files: number): Promise<void> {
     await place.warmUp();
     warm.push(await timed(() => place.rsync(warmTarget, 'warm')));
     const sync = place.sync(place.host, `${target}-state`);
+    // As when an environment is opened: what the sync needs begins before there is a connection.
+    sync.prepare();
     const connection = await place.connect();
     const request = { connection, guestFolder: target, guestId: 'bench' };
     ours.push(await timed(() => sync.attach(request, silentProgress, signal)));

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { silentProgress } from '../../../src/base/progress.ts';
-import type { WorkspaceSync } from '../../../src/sync/workspaceSync.ts';
+import type { ApartSync } from '../../../src/sync/apart/apartSync.ts';
 import { Worker } from 'node:worker_threads';
 import { median, quantile } from '../harness.ts';
 import { plant, quiet, signal, timed, until, type Place } from './place.ts';
@@ -41,7 +41,7 @@ export async function live(place: Place, files: number): Promise<void> {
 
 async function oneChange(
   place: Place,
-  sync: WorkspaceSync,
+  sync: ApartSync,
   { target, peer, files }: { target: string; peer: string; files: number },
 ): Promise<void> {
   const at = 'd0/e0/file-0.txt';
@@ -110,7 +110,7 @@ class OtherProgram {
 
 async function burst(
   place: Place,
-  sync: WorkspaceSync,
+  sync: ApartSync,
   { target, peer }: { target: string; peer: string },
 ): Promise<void> {
   const changed = fs

@@ -1,20 +1,22 @@
 /**
- * One sync in a process of its own, which stands for the extension host: its event loop, its memory and its
- * processor time are the sync's alone. Arguments: port, key, host folder, guest folder, the guest's state
+ * Stands for the extension host of one sync: its event loop, its memory and its processor time are what that costs
+ * there. The sync's own process is looked at beside it. Arguments: port, key, host folder, guest folder, the guest's state
  * folder, seconds to be idle. Prints a `Lone`.
  */
+import * as fs from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { silentLogger } from '../../../src/base/log.ts';
 import { silentProgress } from '../../../src/base/progress.ts';
-import { WorkspaceSync } from '../../../src/sync/workspaceSync.ts';
+import { ApartSync } from '../../../src/sync/apart/apartSync.ts';
 import { connectToTestServer } from '../../engines/support/sshServer.ts';
 import { median } from '../harness.ts';
+import { processorMs } from './place.ts';
 import type { Lone } from './scale.ts';
 
 const [port = '', key = '', host = '', guest = '', guestState = '', idleSeconds = ''] = process.argv.slice(2);
 const signal = AbortSignal.timeout(10 * 60_000);
 const connection = await connectToTestServer(Number(port), key, { XDG_STATE_HOME: guestState });
-const sync = new WorkspaceSync({
+const sync = new ApartSync({
   ...{ hostFolder: host, stateFolder: `${guest}-state`, ignore: [], protect: [], log: silentLogger },
 });
 const request = { connection, guestFolder: guest, guestId: 'lone' };
@@ -22,7 +24,15 @@ const resident = (): number => {
   globalThis.gc?.();
   return process.memoryUsage.rss() / 1024 ** 2;
 };
+/** Of the sync's own process, in MiB (proc(5)). */
+const residentApart = (): number => {
+  const status = fs.readFileSync(`/proc/${sync.pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
+};
+sync.prepare();
+await delay(1_000);
 const before = resident();
+const beforeApart = residentApart();
 const held = heldMost();
 const began = performance.now();
 await sync.attach(request, silentProgress, signal);
@@ -39,15 +49,17 @@ while (sync.health.state !== 'inSync') await delay(100);
 await sync.flush(signal);
 await delay(Number(idleSeconds) > 0 ? 15_000 : 0);
 const memory = resident() - before;
-const idle = process.cpuUsage();
+const memoryApart = residentApart() - beforeApart;
+const idle = processorMs();
 await delay(Number(idleSeconds) * 1_000);
-const { user, system } = process.cpuUsage(idle);
+const idleCpu = processorMs() - idle;
 const found: Lone = {
   initial,
   rescan: median(rescans),
   blocked,
   memory,
-  idleCpu: (user + system) / 1_000,
+  memoryApart,
+  idleCpu,
 };
 console.log(JSON.stringify(found));
 await sync.detach(signal);

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { silentLogger } from '../../../src/base/log.ts';
 import { silentProgress } from '../../../src/base/progress.ts';
 import { quoteAll } from '../../../src/base/shell.ts';
-import { WorkspaceSync } from '../../../src/sync/workspaceSync.ts';
+import { ApartSync } from '../../../src/sync/apart/apartSync.ts';
 import type { SshConnectionForTests, SshServer } from '../../engines/support/sshServer.ts';
 import { rowOf, type Row } from '../harness.ts';
 
@@ -31,17 +31,35 @@ export async function until(condition: () => boolean, everyMs = 2): Promise<void
 }
 
 /**
- * Waits until this process has nothing more to do: what came in bulk is compared once more afterwards, which
+ * Processor time in milliseconds of this process and of those that it started and that run now, the sync's among
+ * them, whose counts are in hundredths of a second (proc(5): fields 14 and 15).
+ */
+export function processorMs(): number {
+  const { user, system } = process.cpuUsage();
+  let sum = (user + system) / 1_000;
+  for (const pid of fs.readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').split(' ')) {
+    try {
+      const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      sum += (Number(fields[11]) + Number(fields[12])) * 10;
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return sum;
+}
+
+/**
+ * Waits until this process and the sync's have nothing more to do: what came in bulk is compared once more afterwards, which
  * is no part of what is measured next. @throws after two minutes
  */
 export async function quiet(): Promise<void> {
   const deadline = performance.now() + 120_000;
   for (let calm = 0; calm < 4;) {
     if (performance.now() > deadline) throw new Error('It was never quiet.');
-    const before = process.cpuUsage();
+    const before = processorMs();
     await new Promise((resolve) => setTimeout(resolve, 1_000));
-    const { user, system } = process.cpuUsage(before);
-    calm = user + system < 50_000 ? calm + 1 : 0;
+    calm = processorMs() - before < 50 ? calm + 1 : 0;
   }
 }
 
@@ -106,8 +124,8 @@ export class Place {
     return this.server.connect({ XDG_STATE_HOME: path.join(this.folder, 'guest-state') });
   }
 
-  sync(host: string, state: string): WorkspaceSync {
-    return new WorkspaceSync({
+  sync(host: string, state: string): ApartSync {
+    return new ApartSync({
       hostFolder: host,
       stateFolder: state,
       ignore: [],

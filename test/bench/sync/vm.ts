@@ -7,7 +7,7 @@ import { output } from '../../engines/support/vm.ts';
 import { SyncMachine } from '../../syncFaults/support/syncMachine.ts';
 import { median, rowOf, type Row } from '../harness.ts';
 import { exec, plant, signal, timed } from './place.ts';
-import { WorkspaceSync } from '../../../src/sync/workspaceSync.ts';
+import { ApartSync } from '../../../src/sync/apart/apartSync.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 
 const changes = Number(process.env['BENCH_CHANGES'] ?? 40);
@@ -100,8 +100,8 @@ class VmPass {
     await exec('rsync', ['-a', '-e', ssh, from, to]);
   }
 
-  #sync(name: string): WorkspaceSync {
-    return new WorkspaceSync({
+  #sync(name: string): ApartSync {
+    return new ApartSync({
       ...{ hostFolder: this.#host, stateFolder: path.join(this.#machine.folder, name) },
       ...{ ignore: [], protect: [], log: silentLogger },
     });
@@ -111,12 +111,13 @@ class VmPass {
     const took = { ours: [] as number[], cold: [] as number[], warm: [] as number[] };
     for (let n = 0; n < this.#runs; n += 1) {
       const place = `/home/dev/initial-${n}`;
+      const sync = this.#sync(`initial-${n}`);
+      sync.prepare();
       const connection = await this.#machine.connect({ XDG_STATE_HOME: `${place}/state` });
       await output(connection, ['mkdir', '-p', place], { cwd: '/' });
       took.cold.push(await timed(() => this.#rsync(`${place}/cold`, this.#cold)));
       await exec('sh', ['-c', `${this.#warm} ${this.#remote} true`]);
       took.warm.push(await timed(() => this.#rsync(`${place}/warm`, this.#warm)));
-      const sync = this.#sync(`initial-${n}`);
       const request = { connection, guestFolder: `${place}/ours`, guestId: 'bench' };
       took.ours.push(await timed(() => sync.attach(request, silentProgress, signal)));
       sync.dispose();

@@ -15,7 +15,7 @@ import type { GetSecrets } from '../../../src/environments/hooks/secrets.ts';
 import type { Environment } from '../../../src/environments/environment.ts';
 import type { Connection } from '../../../src/connections/connection.ts';
 import { run } from '../../../src/connections/run.ts';
-import { WorkspaceSync } from '../../../src/sync/workspaceSync.ts';
+import { ApartSync } from '../../../src/sync/apart/apartSync.ts';
 import { never, realEngine } from './docker.ts';
 
 const root = new URL('../../..', import.meta.url).pathname;
@@ -47,7 +47,7 @@ export function realProvider(
     dotfiles: () => options.dotfiles,
     ...(options.secrets ? { secrets: options.secrets } : {}),
     syncFor: (project, rules) =>
-      new WorkspaceSync({
+      new ApartSync({
         hostFolder: project.folder,
         stateFolder: path.join(project.storage, 'container', 'sync'),
         ...rules(),

@@ -15,7 +15,7 @@ import { DevcontainerCli } from '../../../src/engines/devcontainerCli.ts';
 import { buildLabel } from '../../../src/environments/buildLabel.ts';
 import type { MachineTimeouts } from '../../../src/environments/vm/machine.ts';
 import { VmProvider, type VmProviderOptions } from '../../../src/environments/vm/vmProvider.ts';
-import { WorkspaceSync } from '../../../src/sync/workspaceSync.ts';
+import { ApartSync } from '../../../src/sync/apart/apartSync.ts';
 import { never, realEngine } from './docker.ts';
 
 const execute = promisify(execFile);
@@ -63,7 +63,7 @@ export async function vmLab(
       devcontainer,
       storage,
       syncFor: (project, rules) =>
-        new WorkspaceSync({
+        new ApartSync({
           hostFolder: project.folder,
           stateFolder: path.join(project.storage, 'sync-vm'),
           get ignore() {

@@ -5,7 +5,7 @@ import { silentLogger } from '../../../src/base/log.ts';
 import type { Project } from '../../../src/config/project.ts';
 import { DevcontainerCli } from '../../../src/engines/devcontainerCli.ts';
 import { VmProvider } from '../../../src/environments/vm/vmProvider.ts';
-import { WorkspaceSync } from '../../../src/sync/workspaceSync.ts';
+import { ApartSync } from '../../../src/sync/apart/apartSync.ts';
 import { never, realEngine } from './docker.ts';
 
 const project = JSON.parse(process.argv[2] ?? '') as Project;
@@ -21,7 +21,7 @@ const provider = new VmProvider({
   ),
   storage: path.dirname(path.dirname(project.storage)),
   syncFor: ({ folder, storage }) =>
-    new WorkspaceSync({
+    new ApartSync({
       hostFolder: folder,
       stateFolder: path.join(storage, 'sync'),
       ignore: [],
