@@ -168,6 +168,13 @@ describe('a sync in a process of its own', () => {
     expect(fs.readdirSync(path.join(two.guest, 'many'))).toHaveLength(3_000);
   });
 
+  it('lets go at once where nobody waits for what is left', async () => {
+    await attach();
+    await sync.detach(AbortSignal.abort());
+    expect(sync.health.state).toBe('detached');
+    await until(() => inGuest().length === 0, 'nothing runs in the guest');
+  });
+
   it('shows that its process is gone, leaves nothing in the guest, and begins again when asked', async () => {
     await attach();
     const pid = processOf();

@@ -76,11 +76,12 @@ export class Peer<
     given: Asking[K]['with'],
     signal?: AbortSignal,
   ): Promise<Asking[K]['answer']> {
-    signal?.throwIfAborted();
     if (this.#isClosed) throw new Error('The other process is gone.');
     const source = new CancellationTokenSource();
     const onAbort = (): void => source.cancel();
     signal?.addEventListener('abort', onAbort, { once: true });
+    // Of some questions it is the answer's business what to do then: a `detach` that nobody waits for is one.
+    if (signal?.aborted) onAbort();
     try {
       const { value } = await this.#connection.sendRequest<{ value: Asking[K]['answer'] }>(
         name,
