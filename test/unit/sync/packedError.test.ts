@@ -21,7 +21,8 @@ describe('an error on its way to another process', () => {
     });
     const found = across(error);
     expect(found).toBeInstanceOf(SwitchyardError);
-    expect({ ...found }).toEqual({ ...error });
+    const { code, what, why, next, remedies, detail } = error;
+    expect(found).toMatchObject({ code, what, why, next, remedies, detail });
     expect(found.message).toBe('What. Why. Next.');
     expect(found.cause).toMatchObject({ name: 'TypeError', message: 'the cause' });
   });
