@@ -1,19 +1,15 @@
-import { fork, type ChildProcess } from 'node:child_process';
 import * as path from 'node:path';
 import { SwitchyardError } from '../../base/errors.ts';
 import { Emitter } from '../../base/event.ts';
 import type { Logger } from '../../base/log.ts';
-import type { Progress } from '../../base/progress.ts';
+import { silentProgress, type Progress } from '../../base/progress.ts';
 import { takeBaseline } from '../baselineCopies.ts';
 import type { CarryReport, CarryRequest } from '../carrier.ts';
-import { processFile } from '../files.ts';
 import type { HaltAnswer, LiveSync, SyncHealth, TwoVersions } from '../liveSync.ts';
 import { detached } from '../health.ts';
-import { processEnded } from '../reasons.ts';
-import { ConnectionLender, type ToSync } from './connectionLender.ts';
 import type { SyncCalls, SyncPlace } from './messages.ts';
 import { unpackError } from './packedError.ts';
-import { Peer } from './peer.ts';
+import { SyncChild } from './syncChild.ts';
 
 export interface ApartSyncOptions {
   /** Real absolute path of the workspace folder. */
@@ -32,24 +28,12 @@ export interface ApartSyncOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** How long, in milliseconds, a process with nothing to do is kept, and one that was ended may take. */
+/** How long, in milliseconds, a process with nothing to do is kept. */
 const keepMs = 60_000;
-const endMs = 3_000;
-/**
- * V8's part for young objects, in MiB of each half: by itself it grows to several times that while a large workspace
- * is taken in, and is never given back.
- */
-const youngMiB = 8;
-/** How much of what it complained of last is kept, in characters. */
-const complaintChars = 2_000;
-
-/** A process under way, and what joins us to it. */
-interface Running {
-  readonly child: ChildProcess;
-  readonly sync: ToSync;
-  readonly lender: ConnectionLender;
-  readonly gone: Promise<never>;
-}
+/** One that is gone is replaced unasked, unless the one before it was so less than this ago, in milliseconds. */
+const againMs = 60_000;
+/** How long it may then take to bring everything together, in milliseconds. */
+const attachMs = 10 * 60_000;
 
 type Errand = 'carry' | 'attach' | 'syncNow';
 
@@ -60,7 +44,10 @@ export class ApartSync implements LiveSync {
   readonly #changed = new Emitter<SyncHealth>();
   readonly #progress = new Map<number, Progress>();
   readonly onDidChangeHealth = this.#changed.event;
-  #running: Running | undefined;
+  #child: SyncChild | undefined;
+  /** What is kept in sync, as far as anybody wants it so. */
+  #attachedTo: CarryRequest | undefined;
+  #lastGone = -Infinity;
   #health: SyncHealth = detached;
   #asked = 0;
   #nextProgress = 1;
@@ -79,7 +66,7 @@ export class ApartSync implements LiveSync {
 
   /** The number of its process, where there is one. */
   get pid(): number | undefined {
-    return this.#running?.child.pid;
+    return this.#child?.pid;
   }
 
   prepare(): void {
@@ -91,24 +78,30 @@ export class ApartSync implements LiveSync {
     return this.#errand('carry', request, progress, signal);
   }
 
-  attach(request: CarryRequest, progress: Progress, signal: AbortSignal): Promise<CarryReport> {
-    return this.#errand('attach', request, progress, signal);
+  async attach(request: CarryRequest, progress: Progress, signal: AbortSignal): Promise<CarryReport> {
+    const report = await this.#errand('attach', request, progress, signal);
+    this.#attachedTo = request;
+    return report;
   }
 
-  syncNow(request: CarryRequest, progress: Progress, signal: AbortSignal): Promise<CarryReport> {
-    return this.#errand('syncNow', request, progress, signal);
+  async syncNow(request: CarryRequest, progress: Progress, signal: AbortSignal): Promise<CarryReport> {
+    const report = await this.#errand('syncNow', request, progress, signal);
+    this.#attachedTo = request;
+    return report;
   }
 
   async detach(signal: AbortSignal): Promise<void> {
-    if (this.#running) await this.#ask('detach', {}, signal);
+    this.#attachedTo = undefined;
+    if (this.#child) await this.#ask('detach', {}, signal);
   }
 
   async hold(signal: AbortSignal): Promise<void> {
-    if (this.#running) await this.#ask('hold', {}, signal);
+    this.#attachedTo = undefined;
+    if (this.#child) await this.#ask('hold', {}, signal);
   }
 
   async keepBaseline(folder: string): Promise<boolean> {
-    return this.#running ? this.#ask('keepBaseline', { folder }) : false;
+    return this.#child ? this.#ask('keepBaseline', { folder }) : false;
   }
 
   takeBaseline(folder: string | undefined): Promise<void> {
@@ -116,7 +109,7 @@ export class ApartSync implements LiveSync {
   }
 
   async flush(signal: AbortSignal): Promise<boolean> {
-    return this.#running ? this.#ask('flush', {}, signal) : false;
+    return this.#child ? this.#ask('flush', {}, signal) : false;
   }
 
   async resolveConflict(at: string, keep: 'host' | 'guest' | 'both', signal: AbortSignal): Promise<void> {
@@ -132,23 +125,23 @@ export class ApartSync implements LiveSync {
   }
 
   letGo(): void {
-    this.#running?.sync.tell('letGo', {});
+    this.#child?.sync.tell('letGo', {});
   }
 
   rescan(): void {
-    this.#running?.sync.tell('rescan', {});
+    this.#child?.sync.tell('rescan', {});
   }
 
   pause(): void {
-    this.#running?.sync.tell('pause', {});
+    this.#child?.sync.tell('pause', {});
   }
 
   resume(): void {
-    this.#running?.sync.tell('resume', {});
+    this.#child?.sync.tell('resume', {});
   }
 
   answerHalt(answer: HaltAnswer): void {
-    this.#running?.sync.tell('answerHalt', { answer });
+    this.#child?.sync.tell('answerHalt', { answer });
   }
 
   dispose(): void {
@@ -190,56 +183,40 @@ export class ApartSync implements LiveSync {
     }
   }
 
-  #start(): Running {
+  #start(): SyncChild {
     clearTimeout(this.#ending);
-    if (this.#running) return this.#running;
+    if (this.#child) return this.#child;
     if (this.#isDisposed) throw new Error('The sync was ended.');
-    const { env, hostFolder, stateFolder, trashBytes, sentences } = this.#options;
-    const child = fork(processFile(), [], {
-      execArgv: [`--max-semi-space-size=${youngMiB}`],
-      // The editor's own program is a Node.js when it is told so.
-      env: { ...process.env, NODE_OPTIONS: undefined, ELECTRON_RUN_AS_NODE: '1', ...env },
-      serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    });
-    const sync: ToSync = new Peer(child);
-    const running: Running = { child, sync, lender: new ConnectionLender(sync), gone: this.#goneOf(child) };
-    this.#running = running;
-    this.#hear(running);
-    sync.listen();
+    const { env = {}, hostFolder, stateFolder, trashBytes, sentences } = this.#options;
+    const child = new SyncChild(env);
+    this.#child = child;
+    this.#hear(child);
+    child.gone.catch((error: unknown) => this.#onGone(child, error as SwitchyardError));
+    child.sync.listen();
     const place: SyncPlace = { hostFolder, stateFolder, trashBytes, sentences };
     // Whoever asks next hears that it is gone.
-    sync.ask('begin', place).catch(() => undefined);
-    return running;
+    child.sync.ask('begin', place).catch(() => undefined);
+    return child;
   }
 
-  /** Rejects when the process is over. */
-  #goneOf(child: ChildProcess): Promise<never> {
-    let said = '';
-    child.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-complaintChars)));
-    const gone = new Promise<never>((_resolve, reject) => {
-      child.once('error', (error) => reject(processEnded(error.message)));
-      child.once('exit', (code, signal) => {
-        reject(processEnded(`Its process ended (${signal ?? code ?? 'unknown'}). ${said}`.trim()));
-      });
+  #onGone(child: SyncChild, problem: SwitchyardError): void {
+    // It was ended, and another one may be there already.
+    if (this.#child !== child) return;
+    this.#child = undefined;
+    this.#isIdle = true;
+    this.#options.log.error(`Sync: ${problem.message} ${problem.detail ?? ''}`);
+    this.#tell({ ...detached, conflicts: this.#health.conflicts, state: 'failed', problem });
+    const request = this.#attachedTo;
+    const now = performance.now();
+    if (!request || request.connection.isClosed || now - this.#lastGone < againMs) return;
+    this.#lastGone = now;
+    this.#options.log.info('Sync: another process takes over.');
+    this.attach(request, silentProgress, AbortSignal.timeout(attachMs)).catch((error: unknown) => {
+      this.#options.log.warn(`Sync: the other process did not take over: ${String(error)}`);
     });
-    gone.catch((error: unknown) => {
-      const running = this.#running;
-      // It was ended, and another one may be there already.
-      if (running?.child !== child) return;
-      this.#running = undefined;
-      running.sync.dispose();
-      running.lender.dispose();
-      const problem = error instanceof SwitchyardError ? error : processEnded(String(error));
-      this.#options.log.error(`Sync: ${problem.message} ${problem.detail ?? ''}`);
-      this.#isIdle = true;
-      const { conflicts } = this.#health;
-      this.#tell({ ...detached, conflicts, state: 'failed', problem });
-    });
-    return gone;
   }
 
-  #hear({ sync }: Running): void {
+  #hear({ sync }: SyncChild): void {
     const { log, unsavedFiles } = this.#options;
     sync.answer('unsavedFiles', async () => (await unsavedFiles?.()) ?? []);
     sync.hear('log', ({ level, message }) => log[level](message));
@@ -264,21 +241,13 @@ export class ApartSync implements LiveSync {
 
   #endWhenIdle(): void {
     clearTimeout(this.#ending);
-    if (this.#asked > 0 || !this.#isIdle || !this.#running) return;
+    if (this.#asked > 0 || !this.#isIdle || !this.#child) return;
     this.#ending = setTimeout(() => this.#end(), keepMs).unref();
   }
 
-  /** It ends by itself when it is let go of. */
   #end(): void {
     clearTimeout(this.#ending);
-    const running = this.#running;
-    if (!running) return;
-    this.#running = undefined;
-    running.lender.dispose();
-    running.sync.dispose();
-    const { child } = running;
-    if (child.connected) child.disconnect();
-    const timer = setTimeout(() => child.kill('SIGKILL'), endMs).unref();
-    child.once('exit', () => clearTimeout(timer));
+    this.#child?.dispose();
+    this.#child = undefined;
   }
 }
