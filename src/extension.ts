@@ -19,7 +19,7 @@ import { SshBook } from './ssh/config/sshBook.ts';
 import { Doors } from './ssh/doors.ts';
 import { ApartSync } from './sync/apart/apartSync.ts';
 import type { LiveSync } from './sync/liveSync.ts';
-import { readDotfiles, readEngineSettings } from './ui/engineSettings.ts';
+import { libvirtEndpoint, readDotfiles, readEngineSettings } from './ui/engineSettings.ts';
 import { ProjectSecrets } from './ui/secrets.ts';
 import { startUi, type Ui } from './ui/start.ts';
 
@@ -85,6 +85,7 @@ export function activate(context: vscode.ExtensionContext): void {
       });
   const secrets = new ProjectSecrets(context.secrets);
   const vm = new VmProvider({
+    libvirt: libvirtEndpoint(engines.libvirt),
     runner,
     log,
     docker,

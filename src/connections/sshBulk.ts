@@ -3,12 +3,17 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import type { Disposable } from '../base/disposable.ts';
+import { quoteAll } from '../base/shell.ts';
+import { hopArguments, type SshHost } from '../engines/sshDial.ts';
 import type { BulkProcess, BulkRequest } from './connection.ts';
 import { remoteCommand } from './sshCommand.ts';
 import type { SshTarget } from './sshLogin.ts';
 
 /** What the system's own `ssh` has to know to log in. */
-export type BulkTarget = Pick<SshTarget, 'host' | 'port' | 'user' | 'identityFile' | 'hostKeys'>;
+export type BulkTarget = Pick<
+  SshTarget,
+  'host' | 'port' | 'user' | 'identityFile' | 'hostKeys' | 'through'
+>;
 
 /** What `ssh` ends with where it failed itself, and not the program that it was to run (its manual). */
 const ownFailure = 255;
@@ -106,12 +111,18 @@ export function sshArguments(
     ServerAliveInterval: String(patience.alive),
     ServerAliveCountMax: '3',
     LogLevel: 'ERROR',
+    ...(target.through ? { ProxyCommand: proxyCommand(target.through, target.host, target.port) } : {}),
   };
   return [
     ...['-F', 'none', '-T', '-a', '-x', '-p', String(target.port), '-l', target.user],
     ...Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]),
     ...['--', target.host, command],
   ];
+}
+
+/** The way to the host is the person's own, with what their configuration says of it. ssh has a shell exec it. */
+function proxyCommand(through: SshHost, host: string, port: number): string {
+  return quoteAll(['ssh', ...hopArguments(through, host, port)]).replaceAll('%', '%%');
 }
 
 class Running implements BulkProcess {

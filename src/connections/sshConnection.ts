@@ -1,4 +1,3 @@
-import type net from 'node:net';
 import type { Duplex } from 'node:stream';
 import * as l10n from '@vscode/l10n';
 import type { ClientChannel } from 'ssh2';
@@ -52,7 +51,7 @@ export async function connectSsh(
   defaults: SshDefaults,
   signal: AbortSignal,
   loginMs = defaultLoginMs,
-  socket?: net.Socket,
+  socket?: Duplex,
 ): Promise<SshConnection> {
   return new SshConnection(target, defaults, await login(target, target.user, loginMs, signal, socket));
 }
@@ -145,8 +144,12 @@ export class SshConnection implements Connection {
   }
 
   get bulkTarget(): BulkTarget {
-    const { host, port, user, identityFile, hostKeys } = this.#target;
-    return { host, port, user, hostKeys, ...(identityFile === undefined ? {} : { identityFile }) };
+    const { host, port, user, identityFile, hostKeys, through } = this.#target;
+    return {
+      ...{ host, port, user, hostKeys },
+      ...(identityFile === undefined ? {} : { identityFile }),
+      ...(through === undefined ? {} : { through }),
+    };
   }
 
   async bulk(request: BulkRequest, signal: AbortSignal): Promise<BulkProcess | undefined> {

@@ -1,7 +1,9 @@
 import net from 'node:net';
+import type { Duplex } from 'node:stream';
 import * as l10n from '@vscode/l10n';
 import type { Client, ConnectConfig, ServerHostKeyAlgorithm } from 'ssh2';
 import { isCancellation, SwitchyardError } from '../base/errors.ts';
+import { dialThrough, type SshHost } from '../engines/sshDial.ts';
 import { keepKeys } from './keyObjects.ts';
 import { hostKeyMismatch, keyBlob, keyType } from './sshHostKey.ts';
 
@@ -18,6 +20,8 @@ export interface SshTarget {
   readonly hostKeys: readonly string[];
   /** The account that opens with the same key and may become any other user; else sudo is asked. */
   readonly admin?: string;
+  /** The computer on whose network the server is, where that is not this one's. */
+  readonly through?: SshHost;
 }
 
 /**
@@ -30,12 +34,14 @@ const hangUpMs = 1_000;
 /** A client that is logged in, and the socket that it speaks over. */
 export interface SshLogin {
   readonly client: Client;
-  readonly socket: net.Socket;
+  /** A socket, or what the system's ssh carries to a server on another network. */
+  readonly socket: Duplex;
 }
 
 /** Lets the kernel ask whether the other end is there, or not: a machine that sleeps cannot answer. */
 export function keepAlive({ socket }: SshLogin, on: boolean): void {
-  socket.setKeepAlive(on, keepaliveMs);
+  // On its way over another computer ssh itself minds the connection to that.
+  if (socket instanceof net.Socket) socket.setKeepAlive(on, keepaliveMs);
 }
 
 /** Says goodbye, and does not wait long for an answer: the machine may be suspended meanwhile. */
@@ -62,7 +68,7 @@ export async function login(
   user: string,
   loginMs: number,
   signal: AbortSignal,
-  dialled?: net.Socket,
+  dialled?: Duplex,
 ): Promise<SshLogin> {
   if (signal.aborted) dialled?.destroy();
   signal.throwIfAborted();
@@ -72,7 +78,9 @@ export async function login(
   let offered: Buffer | undefined;
   const client = new ssh2.Client();
   client.on('handshake', () => keepKeys(client));
-  const socket = dialled ?? net.connect({ host: target.host, port: target.port, noDelay: true });
+  const { host, port, through } = target;
+  const socket =
+    dialled ?? (through ? dialThrough(through, host, port) : net.connect({ host, port, noDelay: true }));
   const config: ConnectConfig = {
     sock: socket,
     username: user,

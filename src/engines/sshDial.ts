@@ -17,6 +17,9 @@ export interface SshAddress {
   readonly socket: string | undefined;
 }
 
+/** A computer that is reached over SSH. */
+export type SshHost = Omit<SshAddress, 'socket'>;
+
 /** What ssh could not do: its own words, and its exit status. */
 export class SshDialFailed extends Error {
   override readonly name = 'SshDialFailed';
@@ -53,16 +56,38 @@ export function sshAddress(endpoint: string): SshAddress {
  * asks: nobody could answer it here.
  * @see https://docs.docker.com/engine/security/protect-access/#use-ssh-to-protect-the-docker-daemon-socket
  */
-export function dialArguments({ host, user, port, socket }: SshAddress): string[] {
+export function dialArguments({ socket, ...host }: SshAddress): string[] {
   return [
-    ...['-T', '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=30'],
-    ...(user === undefined ? [] : ['-l', user]),
-    ...(port === undefined ? [] : ['-p', port]),
-    ...['--', host, 'docker'],
+    '-T',
+    ...reach(host),
+    ...['--', host.host, 'docker'],
     // A shell over there reads this.
     ...(socket === undefined ? [] : ['--host', `'unix://${socket.replaceAll("'", `'\\''`)}'`]),
     ...['system', 'dial-stdio'],
   ];
+}
+
+/** Arguments for the system's ssh whose streams are to be those of a port that the other computer reaches. */
+export function hopArguments(through: SshHost, host: string, port: number): string[] {
+  return ['-T', ...reach(through), '-W', `${host}:${port}`, '--', through.host];
+}
+
+function reach({ user, port }: SshHost): string[] {
+  return [
+    ...['-o', 'BatchMode=yes', '-o', 'ConnectTimeout=30'],
+    ...(user === undefined ? [] : ['-l', user]),
+    ...(port === undefined ? [] : ['-p', port]),
+  ];
+}
+
+/** A connection to a port that another computer reaches; it fails where ssh does. */
+export function dialThrough(
+  through: SshHost,
+  host: string,
+  port: number,
+  env: NodeJS.ProcessEnv = process.env,
+): Duplex {
+  return new DialStream(spawn('ssh', hopArguments(through, host, port), { env, windowsHide: true }));
 }
 
 /**

@@ -2,7 +2,7 @@ import * as l10n from '@vscode/l10n';
 import { SwitchyardError } from '../base/errors.ts';
 import { CommandFailed, lastLines, type Command } from '../base/process.ts';
 import { sourceError } from './vagrantSourceErrors.ts';
-import { isNotServed, virshError } from './virsh.ts';
+import { isNotServed, virshError } from './virshErrors.ts';
 
 /** Where a machine's Vagrantfile and Vagrant's own data about it lie. */
 export interface VagrantPlace {

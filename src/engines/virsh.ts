@@ -1,7 +1,5 @@
 import type { Readable } from 'node:stream';
-import * as l10n from '@vscode/l10n';
-import { SwitchyardError } from '../base/errors.ts';
-import { CommandFailed, lastLines, type Command } from '../base/process.ts';
+import type { Command } from '../base/process.ts';
 
 /** Where the machines of Vagrant's libvirt provider live by default. */
 export const systemUri = 'qemu:///system';
@@ -40,7 +38,14 @@ export interface DomainEvent {
   readonly at: Date | undefined;
 }
 
-const short = 20_000;
+/** What a computer has that runs machines. */
+export interface NodeInfo {
+  readonly cpus: number;
+  readonly memoryBytes: number;
+}
+
+/** How long an answer may take that libvirt has at hand, in milliseconds. */
+export const short = 20_000;
 const KiB = 1024;
 /** Longest bound that a timer takes, in milliseconds. */
 const endless = 2 ** 31 - 1;
@@ -67,6 +72,9 @@ export const virshCommands = {
       libvirt: /Using library: libvirt (\S+)/.exec(stdout)?.[1] ?? '',
       hypervisor: /Running hypervisor: (.+)/.exec(stdout)?.[1]?.trim() ?? '',
     })),
+  /** What libvirt's computer and its QEMU can do, as XML. */
+  capabilities: (): Command<string> => virsh(['capabilities'], short, (stdout) => stdout),
+  node: (): Command<NodeInfo> => virsh(['nodeinfo'], short, parseNode),
   networks: (): Command<ReadonlyMap<string, boolean>> => virsh(['net-list', '--all'], short, parseNetworks),
   domainInfo: (domain: string): Command<DomainInfo> =>
     virsh(['dominfo', '--domain', domain], short, parseDomainInfo),
@@ -172,7 +180,7 @@ export const virshCommands = {
     ),
   /** @param file on this computer */
   volumeUpload: (pool: string, volume: string, file: string): Command<void> =>
-    virsh(['vol-upload', '--pool', pool, '--vol', volume, '--file', file], 60_000, nothing),
+    virsh(['vol-upload', '--pool', pool, '--vol', volume, '--file', file], 10 * 60_000, nothing),
   volumeDelete: (pool: string, volume: string): Command<void> =>
     virsh(['vol-delete', '--pool', pool, '--vol', volume], 60_000, nothing),
   /** A disk that takes no more room than is written to it. @param bytes what it can grow to */
@@ -216,6 +224,8 @@ export const virshCommands = {
   networkDefine: (file: string): Command<void> => virsh(['net-define', '--file', file], short, nothing),
   networkStart: (network: string): Command<void> =>
     virsh(['net-start', '--network', network], short, nothing),
+  networkUndefine: (network: string): Command<void> =>
+    virsh(['net-undefine', '--network', network], short, nothing),
   networkAutostart: (network: string): Command<void> =>
     virsh(['net-autostart', '--network', network], short, nothing),
   /** Never ends by itself; its lines are events (`parseEvent`). */
@@ -306,6 +316,14 @@ export function parseDisks(stdout: string): { device: string; path: string }[] {
   );
 }
 
+/** Reads `virsh nodeinfo`. */
+export function parseNode(stdout: string): NodeInfo {
+  const value = (key: RegExp): number => Number(key.exec(stdout)?.[1] ?? 'NaN');
+  const [cpus, kib] = [value(/^CPU\(s\):\s+(\d+)$/m), value(/^Memory size:\s+(\d+) KiB$/m)];
+  if (Number.isNaN(cpus + kib)) throw new Error('virsh nodeinfo printed no CPUs or no memory.');
+  return { cpus, memoryBytes: kib * KiB };
+}
+
 /** Networks by name, and whether each is active, out of `virsh net-list --all`. */
 export function parseNetworks(stdout: string): Map<string, boolean> {
   const found = new Map<string, boolean>();
@@ -314,75 +332,6 @@ export function parseNetworks(stdout: string): Map<string, boolean> {
     if (match?.[1] !== undefined) found.set(match[1], match[2] === 'active');
   }
   return found;
-}
-
-/** True where a call failed because there is no such domain. */
-export function isNoDomain(error: unknown): boolean {
-  return (
-    error instanceof CommandFailed &&
-    /failed to get domain|Domain not found|no domain with/i.test(error.stderr)
-  );
-}
-
-/** True where a call failed because there is no such network. */
-export function isNoNetwork(error: unknown): boolean {
-  return error instanceof CommandFailed && /failed to get network|Network not found/i.test(error.stderr);
-}
-
-/** True where a call failed because a service of libvirt does not run, or went away in the middle. */
-export function isNotServed(error: CommandFailed): boolean {
-  return /failed to connect to the hypervisor|Failed to connect socket|Cannot recv data|Connection reset by peer/i.test(
-    error.stderr,
-  );
-}
-
-/** A failed call of virsh as an error for a person. */
-export function virshError(error: unknown, what: string): unknown {
-  if (!(error instanceof CommandFailed)) return error;
-  const common = { what, detail: lastLines(error.stderr, 50), cause: error };
-  if (error.reason === 'notFound') {
-    return new SwitchyardError({
-      ...common,
-      code: 'libvirt.missing',
-      why: l10n.t('libvirt is not installed: there is no virsh.'),
-      next: l10n.t(
-        'Install libvirt and QEMU (on Debian and Ubuntu: libvirt-daemon-system, libvirt-clients and qemu-system-x86).',
-      ),
-      remedies: [{ do: 'checkRequirements' }],
-    });
-  }
-  if (/Permission denied|authentication (unavailable|failed)|access denied/i.test(error.stderr)) {
-    return new SwitchyardError({
-      ...common,
-      code: 'libvirt.permission',
-      why: l10n.t('You have no permission to manage virtual machines on this computer.'),
-      next: l10n.t('Add your user to the group libvirt (sudo usermod -aG libvirt "$USER") and log in again.'),
-      remedies: [{ do: 'checkRequirements' }],
-    });
-  }
-  if (isNotServed(error)) {
-    const unit = error.stderr.includes('virtlogd-sock') ? 'virtlogd' : 'libvirtd';
-    return new SwitchyardError({
-      ...common,
-      code: 'libvirt.notRunning',
-      why:
-        unit === 'virtlogd'
-          ? l10n.t('libvirt’s log service, which keeps the consoles of virtual machines, is not running.')
-          : l10n.t('libvirt does not answer: its service is not running.'),
-      next: l10n.t('Start it (sudo systemctl start {0}) and try again.', unit),
-      remedies: [{ do: 'retry' }, { do: 'checkRequirements' }],
-    });
-  }
-  return new SwitchyardError({
-    ...common,
-    code: error.reason === 'timeout' ? 'timeout' : 'libvirt.failed',
-    why:
-      error.reason === 'timeout'
-        ? l10n.t('libvirt gave no answer in {0} s.', Math.round(short / 1000))
-        : lastLines(error.stderr, 3).replace(/^error:\s*/i, '') || error.message,
-    next: l10n.t('The log has the whole output.'),
-    remedies: [{ do: 'retry' }, { do: 'showLog' }],
-  });
 }
 
 /** A value inside a list that virsh takes apart at commas. */

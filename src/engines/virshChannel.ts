@@ -25,7 +25,7 @@ const questions: ReadonlySet<string> = new Set([
 const isNoDomainAlone = /^error: failed to get domain '[^\n]*'$/;
 
 /** Behind a question that takes this long nobody waits, in milliseconds. */
-const stuckMs = 100;
+const nearStuckMs = 100;
 /** How long the channel is left alone after it failed, in milliseconds. */
 const restMs = 30_000;
 /** Without a question for this long it is closed, in milliseconds. */
@@ -41,6 +41,7 @@ export class VirshChannel implements Runner, Disposable {
   readonly #runner: Runner;
   readonly #log: Logger;
   readonly #answerMs: number;
+  readonly #stuckMs: number;
   readonly #turns = new Turns();
   #conversation: Conversation | undefined;
   #idle: NodeJS.Timeout | undefined;
@@ -48,11 +49,15 @@ export class VirshChannel implements Runner, Disposable {
   #restsUntil = 0;
   #disposed = false;
 
-  /** @param answerMs how long an answer may take before a virsh of its own is asked, in milliseconds */
-  constructor(runner: Runner, log: Logger, answerMs = 2_000) {
+  /**
+   * @param bounds.answerMs how long an answer may take before a virsh of its own is asked, in milliseconds
+   * @param bounds.stuckMs behind a question that takes this long nobody waits, in milliseconds
+   */
+  constructor(runner: Runner, log: Logger, bounds: { answerMs?: number; stuckMs?: number } = {}) {
     this.#runner = runner;
     this.#log = log;
-    this.#answerMs = answerMs;
+    this.#answerMs = bounds.answerMs ?? 2_000;
+    this.#stuckMs = bounds.stuckMs ?? nearStuckMs;
   }
 
   async run<T>(command: Command<T>, options: RunOptions = {}): Promise<T> {
@@ -78,7 +83,7 @@ export class VirshChannel implements Runner, Disposable {
 
   #isFree(): boolean {
     const now = performance.now();
-    return !this.#disposed && now >= this.#restsUntil && now - (this.#askedAt ?? now) < stuckMs;
+    return !this.#disposed && now >= this.#restsUntil && now - (this.#askedAt ?? now) < this.#stuckMs;
   }
 
   /** Never rejects. Undefined where there is no plain answer. */

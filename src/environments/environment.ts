@@ -8,6 +8,7 @@ import type { Project } from '../config/project.ts';
 import type { WorkspaceMode } from '../config/settings.ts';
 import type { Connection, RemoteProcess, TerminalSize } from '../connections/connection.ts';
 import type { StartHow } from '../metrics/startHistory.ts';
+import type { SshHost } from '../engines/sshDial.ts';
 import type { CarryReport } from '../sync/carrier.ts';
 import type { LiveSync } from '../sync/liveSync.ts';
 
@@ -79,6 +80,8 @@ export interface EnvironmentDetails {
   readonly workspaceMode: WorkspaceMode;
   /** Where the workspace is inside, as an absolute path. */
   readonly workspaceFolder: string | undefined;
+  /** The other computer on which it is, as a person names it; missing where it is on this one, or its engine's. */
+  readonly host?: string;
   readonly isolation: Isolation | undefined;
   /** What the config says about ports. */
   readonly ports: PortsConfig;
@@ -128,6 +131,8 @@ export type EnvironmentAccess = {
       readonly identityFile: string;
       /** As lines in OpenSSH's public key format. */
       readonly hostKeys: readonly string[];
+      /** The computer on whose network it is, where that is not this one's. */
+      readonly through?: SshHost;
       /** A program and its arguments that bring it up: it fails at once where it runs. Undefined where there is none. */
       readonly start?: readonly string[];
     }

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { hopArguments } from '../engines/sshDial.ts';
 import type { Environment, EnvironmentAccess } from '../environments/environment.ts';
 import type { DoorFile } from './doorFile.ts';
 import type { SharedOverSsh, SshEntry } from './config/entry.ts';
@@ -49,9 +50,10 @@ export class Doors {
     } as const;
     let entry: SshEntry;
     if (access.by === 'ssh') {
-      const { host, port, identityFile, hostKeys } = access;
+      const { host, port, identityFile, hostKeys, through } = access;
+      const carrier = through ? { carrier: ['ssh', ...hopArguments(through, host, port)] } : {};
       const start = options.start && access.start ? { start: access.start } : {};
-      entry = { ...common, hostKeys, way: { by: 'tcp', host, port, identityFile, ...start } };
+      entry = { ...common, hostKeys, way: { by: 'tcp', host, port, identityFile, ...carrier, ...start } };
     } else {
       const key = await this.book.hostKey(alias);
       const file = path.join(await this.book.folderOf(alias), 'door.json');

@@ -39,6 +39,7 @@ export const commandIds = [
   'switchyard.forgetSecrets',
   'switchyard.checkRequirements',
   'switchyard.chooseDockerEngine',
+  'switchyard.chooseLibvirtHost',
   'switchyard.refresh',
   'switchyard.showLog',
 ] as const;

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -13,13 +13,8 @@ import { DockerEngine } from '../../src/engines/docker.ts';
 import { silentProgress } from '../../src/base/progress.ts';
 import { makeProject, realProvider } from './support/containerProject.ts';
 import { never, realEngine, removeContainer, startContainer } from './support/docker.ts';
+import { knownKey, sshOf, type Client } from './support/sshClient.ts';
 import { SshServer } from './support/sshServer.ts';
-
-/** What ssh is told of the test's server, as a person's `~/.ssh/config` and `known_hosts` would. */
-interface Client {
-  readonly known?: string;
-  readonly key?: string;
-}
 
 describe('an engine on another computer', () => {
   const local = realEngine();
@@ -41,19 +36,8 @@ describe('an engine on another computer', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** OpenSSH looks up the home folder by itself: only a program in its place can give it another config. */
-  function engineOver({ known = `${hostKey('host')}\n`, key = server.key }: Client = {}): DockerEngine {
-    const place = path.join(folder, String(engines.length));
-    execFileSync('mkdir', [place]);
-    writeFileSync(path.join(place, 'known'), known);
-    writeFileSync(
-      path.join(place, 'config'),
-      `UserKnownHostsFile ${place}/known\nGlobalKnownHostsFile none\nIdentityFile ${key}\nIdentitiesOnly yes\nStrictHostKeyChecking yes\n`,
-    );
-    const real = execFileSync('sh', ['-c', 'command -v ssh'], { encoding: 'utf8' }).trim();
-    writeFileSync(path.join(place, 'ssh'), `#!/bin/sh\nexec ${real} -F ${place}/config "$@"\n`);
-    chmodSync(path.join(place, 'ssh'), 0o755);
-    const env = { PATH: `${place}:${process.env['PATH'] ?? ''}` };
+  function engineOver(client: Client = {}): DockerEngine {
+    const env = { PATH: sshOf(server, path.join(folder, String(engines.length)), client) };
     const engine = new DockerEngine(
       {
         program: 'docker',
@@ -65,11 +49,6 @@ describe('an engine on another computer', () => {
     engines.push(engine);
     engineEnv.set(engine, env);
     return engine;
-  }
-
-  function hostKey(name: string): string {
-    const [type = '', key = ''] = readFileSync(path.join(server.folder, `${name}.pub`), 'utf8').split(' ');
-    return `[127.0.0.1]:${server.port} ${type} ${key}`;
   }
 
   const ask = (engine: DockerEngine): Promise<unknown> =>
@@ -130,7 +109,7 @@ describe('an engine on another computer', () => {
 
   it('is refused where its host key changed, with the fingerprint that it has now', async () => {
     // The client's own key, as that of a host that is somebody else's.
-    const engine = engineOver({ known: `${hostKey('client')}\n` });
+    const engine = engineOver({ known: knownKey(server, 'client') });
     const line = execFileSync('ssh-keygen', ['-lf', path.join(server.folder, 'host.pub')], {
       encoding: 'utf8',
     });

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ExecaRunner } from '../../src/base/execaRunner.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import type { Command, RunOptions, Runner } from '../../src/base/process.ts';
-import { isNoDomain, virshCommands } from '../../src/engines/virsh.ts';
+import { virshCommands } from '../../src/engines/virsh.ts';
+import { isNoDomain } from '../../src/engines/virshErrors.ts';
 import { VirshChannel } from '../../src/engines/virshChannel.ts';
 
 /** Counts the processes that are started. */

@@ -7,14 +7,10 @@ import type { Logger } from '../../base/log.ts';
 import { lastLines, type Command, type Runner } from '../../base/process.ts';
 import { silentProgress, type Progress } from '../../base/progress.ts';
 import { vagrantCommands, type VagrantPlace } from '../../engines/vagrant.ts';
-import {
-  isNoDomain,
-  virshCommands,
-  virshError,
-  type DomainInfo,
-  type DomainStats,
-} from '../../engines/virsh.ts';
+import { virshCommands, type DomainInfo, type DomainStats } from '../../engines/virsh.ts';
+import { isNoDomain, virshError } from '../../engines/virshErrors.ts';
 import { VolumeDisks } from './mounts/volumeDisks.ts';
+import type { MachineHost } from './machineHost.ts';
 import { ensureNetwork } from './network.ts';
 import { runVagrant } from './runVagrant.ts';
 import { vagrantfile, type VagrantfileInput } from './vagrantfile.ts';
@@ -61,11 +57,13 @@ const askAgainMs = 5_000;
  */
 export class Machine {
   readonly domain: string;
-  readonly consoleFile: string;
+  /** Where it writes what it prints; undefined where libvirt writes no file of this computer. */
+  readonly consoleFile: string | undefined;
   readonly #folder: string;
   readonly place: VagrantPlace;
   readonly volumes: VolumeDisks;
   readonly #runner: Runner;
+  readonly #host: MachineHost;
   readonly #log: Logger;
   readonly #timeouts: MachineTimeouts;
   readonly #prefix: string;
@@ -75,15 +73,18 @@ export class Machine {
     projectId: string;
     folder: string;
     runner: Runner;
+    host: MachineHost;
     log: Logger;
     timeouts: MachineTimeouts;
   }) {
-    this.#prefix = `switchyard-${parts.projectId}-`;
+    const { mark } = parts.host;
+    this.#prefix = `switchyard-${parts.projectId}-${mark === undefined ? '' : `${mark}-`}`;
     this.domain = `${this.#prefix}${machineName}`;
     this.#folder = parts.folder;
     this.place = { cwd: parts.folder, dotfilePath: path.join(parts.folder, 'vagrant') };
-    this.consoleFile = path.join(parts.folder, 'console.log');
+    this.consoleFile = parts.host.ssh ? undefined : path.join(parts.folder, 'console.log');
     this.#runner = parts.runner;
+    this.#host = parts.host;
     this.volumes = new VolumeDisks({
       runner: parts.runner,
       domain: this.domain,
@@ -121,18 +122,23 @@ export class Machine {
 
   /** Makes the machine and boots it. Where that fails nothing is left but the console log. */
   async create(
-    input: Omit<VagrantfileInput, 'domainPrefix' | 'machine' | 'consoleFile' | 'bootSeconds' | 'network'>,
+    input: Omit<
+      VagrantfileInput,
+      'domainPrefix' | 'machine' | 'uri' | 'consoleFile' | 'bootSeconds' | 'network'
+    >,
     progress: Progress,
     signal: AbortSignal,
   ): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
-    await rm(this.consoleFile, { force: true });
-    const network = await ensureNetwork(this.#runner, this.#folder, signal);
+    if (this.consoleFile !== undefined) await rm(this.consoleFile, { force: true });
+    const where = { folder: this.#folder, isElsewhere: this.#host.ssh !== undefined };
+    const network = await ensureNetwork(this.#runner, where, signal);
     await writeFile(
       path.join(this.#folder, 'Vagrantfile'),
       vagrantfile({
         ...input,
         network,
+        uri: this.#host.uri,
         domainPrefix: this.#prefix,
         machine: machineName,
         consoleFile: this.consoleFile,
@@ -268,8 +274,9 @@ export class Machine {
     await rm(path.join(this.#folder, 'Vagrantfile'), { force: true });
   }
 
-  /** The last lines that it printed on its serial console. */
-  async console(): Promise<string> {
+  /** The last lines that it printed on its serial console; undefined where nobody here can read it. */
+  async console(): Promise<string | undefined> {
+    if (this.consoleFile === undefined) return undefined;
     try {
       const printed = await readFile(this.consoleFile, 'utf8');
       return lastLines(printed.replaceAll(terminalCodes, ''), 40);
@@ -316,7 +323,7 @@ export class Machine {
 }
 
 /** Why a machine that was made did not come up, with what it printed. */
-export function bootFailure(error: unknown, console: string): unknown {
+export function bootFailure(error: unknown, console: string | undefined): unknown {
   if (!(error instanceof SwitchyardError) || !['vagrant.failed', 'timeout'].includes(error.code))
     return error;
   if (/boot|ssh|timed? ?out|IP address/i.test(error.why)) {
@@ -326,7 +333,11 @@ export function bootFailure(error: unknown, console: string): unknown {
 }
 
 /** The machine runs but has no address, or nobody answers there. */
-export function noAnswer(missing: 'address' | 'ssh', console: string, cause?: unknown): SwitchyardError {
+export function noAnswer(
+  missing: 'address' | 'ssh',
+  console: string | undefined,
+  cause?: unknown,
+): SwitchyardError {
   return new SwitchyardError({
     code: missing === 'address' ? 'vm.noAddress' : 'vm.noSsh',
     what: l10n.t('The virtual machine did not come up.'),
@@ -334,13 +345,17 @@ export function noAnswer(missing: 'address' | 'ssh', console: string, cause?: un
       missing === 'address'
         ? l10n.t('It asked for no address on the network.')
         : l10n.t('It has an address, but its SSH server does not answer.'),
-      console === ''
-        ? l10n.t('It printed nothing on its console.')
-        : l10n.t('The last that it printed on its console: {0}', lastLines(console, 3)),
+      console === undefined
+        ? l10n.t('What it prints on its console is not read from another computer.')
+        : console === ''
+          ? l10n.t('It printed nothing on its console.')
+          : l10n.t('The last that it printed on its console: {0}', lastLines(console, 3)),
     ].join(' '),
-    next: l10n.t('The log has its console. Try again, or rebuild it.'),
+    next: console
+      ? l10n.t('The log has its console. Try again, or rebuild it.')
+      : l10n.t('Try again, or rebuild it.'),
     remedies: [{ do: 'showLog' }, { do: 'retry' }, { do: 'rebuild', kind: 'vm' }],
-    detail: console,
+    ...(console === undefined ? {} : { detail: console }),
     cause,
   });
 }

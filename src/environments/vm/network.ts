@@ -3,11 +3,15 @@ import os from 'node:os';
 import path from 'node:path';
 import * as l10n from '@vscode/l10n';
 import { SwitchyardError } from '../../base/errors.ts';
-import type { Runner } from '../../base/process.ts';
-import { isNoNetwork, virshCommands, virshError } from '../../engines/virsh.ts';
+import { CommandFailed, type Runner } from '../../base/process.ts';
+import { virshCommands } from '../../engines/virsh.ts';
+import { isNoNetwork, virshError } from '../../engines/virshErrors.ts';
 
 /** libvirt's network that the machines of Switchyard share. */
 export const networkName = 'switchyard';
+
+/** How many parts of the network are tried where libvirt says that one is in use. */
+const maxAttempts = 20;
 
 /** What a Vagrantfile has to say of it. */
 export interface MachineNetwork {
@@ -21,12 +25,13 @@ export interface MachineNetwork {
  * that wakes is then unheard for two forward delays, four seconds. There is one bridge, so there is no loop
  * to protect from.
  * @see https://libvirt.org/formatnetwork.html#connectivity
- * @param folder where a file may be written for the moment
+ * @param where.folder where a file may be written for the moment
+ * @param where.isElsewhere libvirt is another computer's, whose own networks nobody here knows
  * @throws SwitchyardError `libvirt.*`
  */
 export async function ensureNetwork(
   runner: Runner,
-  folder: string,
+  where: { readonly folder: string; readonly isElsewhere: boolean },
   signal: AbortSignal,
 ): Promise<MachineNetwork> {
   try {
@@ -38,15 +43,19 @@ export async function ensureNetwork(
       }
       return known;
     }
-    const third = freeSubnet(await takenSubnets());
-    // A file, because virsh opens its input by name, which Node's pipes do not have.
-    const file = path.join(folder, 'network.xml');
-    await writeFile(file, networkXml(third));
-    await runner.run(virshCommands.networkDefine(file), { signal });
-    await rm(file);
-    await runner.run(virshCommands.networkAutostart(networkName), { signal });
-    await runner.run(virshCommands.networkStart(networkName), { signal });
-    return { name: networkName, subnet: subnetOf(third) };
+    const taken = new Set(where.isElsewhere ? [] : await takenSubnets());
+    for (let attempt = 1; ; attempt += 1) {
+      const third = freeSubnet(taken);
+      try {
+        await defineNetwork(runner, third, where.folder, signal);
+        return { name: networkName, subnet: subnetOf(third) };
+      } catch (error) {
+        // libvirt looks at its computer's routes before it starts one.
+        if (!isSubnetTaken(error) || attempt === maxAttempts) throw error;
+        await runner.run(virshCommands.networkUndefine(networkName), { signal });
+        taken.add(third);
+      }
+    }
   } catch (error) {
     signal.throwIfAborted();
     // Another window made it at the same moment.
@@ -54,6 +63,25 @@ export async function ensureNetwork(
     if (made) return made;
     throw virshError(error, l10n.t('The network of the virtual machines could not be made.'));
   }
+}
+
+async function defineNetwork(
+  runner: Runner,
+  third: number,
+  folder: string,
+  signal: AbortSignal,
+): Promise<void> {
+  // A file, because virsh opens its input by name, which Node's pipes do not have.
+  const file = path.join(folder, 'network.xml');
+  await writeFile(file, networkXml(third));
+  await runner.run(virshCommands.networkDefine(file), { signal });
+  await rm(file);
+  await runner.run(virshCommands.networkStart(networkName), { signal });
+  await runner.run(virshCommands.networkAutostart(networkName), { signal });
+}
+
+function isSubnetTaken(error: unknown): boolean {
+  return error instanceof CommandFailed && /already in use by interface/i.test(error.stderr);
 }
 
 async function describeNetwork(runner: Runner, signal: AbortSignal): Promise<MachineNetwork | undefined> {

@@ -7,13 +7,8 @@ import type { Command, Runner } from '../../base/process.ts';
 import type { Progress } from '../../base/progress.ts';
 import { vagrantCommands, vagrantError, type VagrantPlace } from '../../engines/vagrant.ts';
 import { readMachineIndex, vagrantHome } from '../../engines/vagrantIndex.ts';
-import {
-  isNoDomain,
-  virshCommands,
-  virshError,
-  type DomainInfo,
-  type DomainStats,
-} from '../../engines/virsh.ts';
+import { virshCommands, type DomainInfo, type DomainStats } from '../../engines/virsh.ts';
+import { isNoDomain, virshError } from '../../engines/virshErrors.ts';
 import type { MachineTimeouts } from './machine.ts';
 import { runVagrant } from './runVagrant.ts';
 

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import os from 'node:os';
 import * as l10n from '@vscode/l10n';
 import type { Logger } from '../../base/log.ts';
 import type { Project } from '../../config/project.ts';
@@ -8,7 +7,7 @@ import type { Connection } from '../../connections/connection.ts';
 import type { DockerEngine } from '../../engines/docker.ts';
 import type { OperationOptions } from '../environment.ts';
 import { installEntrypoints } from './entrypoints.ts';
-import { chooseAcceleration, probeVirtualisation } from './acceleration.ts';
+import { chooseAcceleration } from './acceleration.ts';
 import { containerOf, guestEnvironment, remoteUserOf } from './guestSetup.ts';
 import type { Box, BoxStore } from './image/boxStore.ts';
 import { buildProjectImage, configHash } from './projectImage.ts';
@@ -60,10 +59,11 @@ export async function prepareMachine(
   const { source } = settings.vm;
   if (source.type === 'box') return prepareBox(project, settings, source, parts, options);
   if (source.type === 'vagrantfile') return prepareOwn(project, settings, source, parts, options);
-  expectRoom(settings, { cpus: os.cpus().length, memoryBytes: os.totalmem() }, project.configFile);
+  const { name } = parts.host;
+  expectRoom(settings, { ...(await parts.host.size(signal)), name }, project.configFile);
   // Not after minutes of building.
   await expectVagrant(parts.runner, signal);
-  const acceleration = chooseAcceleration(settings.vm.acceleration, await probeVirtualisation());
+  const acceleration = chooseAcceleration(settings.vm.acceleration, await parts.host.virtualisation(signal));
   progress.line(l10n.t('Acceleration: {0}. {1}', acceleration.type, acceleration.reason));
   const image = await buildProjectImage(project, parts, { progress, signal });
   const merged: Readonly<Record<string, unknown>> = { ...image.configuration.mergedConfiguration };
@@ -85,6 +85,7 @@ export async function prepareMachine(
     boxKey: box.key,
     image: mergedConfiguration.image ?? image.id,
     acceleration,
+    ...(parts.host.name === undefined ? {} : { host: parts.host.name }),
     user: remoteUserOf(mergedConfiguration, image.config),
     workspaceFolder,
     mounts: plan.mounts.length > 0,

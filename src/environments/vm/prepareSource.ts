@@ -1,6 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import * as l10n from '@vscode/l10n';
 import { SwitchyardError } from '../../base/errors.ts';
@@ -11,7 +10,8 @@ import type { DevcontainerCli, MergedConfiguration } from '../../engines/devcont
 import { vagrantCommands, vagrantError, type VagrantMachine } from '../../engines/vagrant.ts';
 import { virshCommands } from '../../engines/virsh.ts';
 import type { OperationOptions } from '../environment.ts';
-import { chooseAcceleration, probeVirtualisation, type Acceleration } from './acceleration.ts';
+import { chooseAcceleration, type Acceleration } from './acceleration.ts';
+import type { MachineHost } from './machineHost.ts';
 import { machineName, type Machine } from './machine.ts';
 import { askLogin } from './machineLogin.ts';
 import { prepareOwnGuest } from './ownGuest.ts';
@@ -20,7 +20,7 @@ import type { Prepared } from './prepareMachine.ts';
 import { configHash } from './projectImage.ts';
 import type { MachineRecord } from './record.ts';
 import { expectVagrant } from './requirements.ts';
-import { expectRoom } from './supported.ts';
+import { expectHere, expectRoom } from './supported.ts';
 import { readSyncedFolders } from './syncedFolders.ts';
 import type { VmHooks } from './vmHooks.ts';
 import { readWrittenConfig } from './writtenConfig.ts';
@@ -29,6 +29,7 @@ export interface SourceParts {
   readonly runner: Runner;
   readonly devcontainer: DevcontainerCli;
   readonly hooks: VmHooks;
+  readonly host: MachineHost;
   /** The machine that is made of a generated Vagrantfile. */
   readonly generated: Machine;
   readonly own: (source: OwnSource) => OwnMachine;
@@ -43,9 +44,11 @@ export async function prepareBox(
   options: OperationOptions,
 ): Promise<Prepared> {
   const { signal, progress } = options;
-  expectRoom(settings, { cpus: os.cpus().length, memoryBytes: os.totalmem() }, project.configFile);
+  expectHere(parts.host);
+  const { name } = parts.host;
+  expectRoom(settings, { ...(await parts.host.size(signal)), name }, project.configFile);
   await expectVagrant(parts.runner, signal);
-  const acceleration = chooseAcceleration(settings.vm.acceleration, await probeVirtualisation());
+  const acceleration = chooseAcceleration(settings.vm.acceleration, await parts.host.virtualisation(signal));
   progress.line(l10n.t('Acceleration: {0}. {1}', acceleration.type, acceleration.reason));
   const merged = await configuration(project, parts, options);
   const { generated } = parts;

@@ -79,7 +79,7 @@ export class ProjectMachine {
     await (await this.#now()).destroy(progress, signal, keep);
   }
 
-  async console(): Promise<string> {
+  async console(): Promise<string | undefined> {
     return (await this.#now()).console();
   }
 

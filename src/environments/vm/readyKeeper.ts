@@ -27,6 +27,9 @@ export function snapshotHindrance(folder: string, record: MachineRecord): string
   if (record.own !== undefined || record.login !== undefined) {
     return l10n.t('It is kept of machines that are made of the image.');
   }
+  if (record.host !== undefined) {
+    return l10n.t('Its memory would be a file of {0}, which nobody here can keep.', record.host);
+  }
   if (planOf(folder, record).mounts.some(({ how }) => how === 'disk')) {
     return l10n.t('Memory that knows a volume as it was once would write over what the volume is by then.');
   }

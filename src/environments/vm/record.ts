@@ -20,6 +20,8 @@ export interface MachineRecord {
   readonly image: string;
   /** Missing where its provider does not say. */
   readonly acceleration?: Acceleration;
+  /** The other computer on which it is, as a person names it; missing where it is on this one. */
+  readonly host?: string;
   /** The user's own Vagrantfile's machine that it is; missing where its Vagrantfile is generated. */
   readonly own?: OwnSource;
   /** Vagrant's word for that machine: another one means that it was made anew by somebody else. */

@@ -2,9 +2,11 @@ import * as l10n from '@vscode/l10n';
 import { SwitchyardError } from '../../base/errors.ts';
 import type { Command, Runner } from '../../base/process.ts';
 import { vagrantCommands, vagrantError } from '../../engines/vagrant.ts';
-import { virshCommands, virshError } from '../../engines/virsh.ts';
+import { virshCommands } from '../../engines/virsh.ts';
+import { virshError } from '../../engines/virshErrors.ts';
 import type { Requirement } from '../environment.ts';
-import { chooseAcceleration, probeVirtualisation } from './acceleration.ts';
+import { chooseAcceleration } from './acceleration.ts';
+import type { MachineHost } from './machineHost.ts';
 import { networkName } from './network.ts';
 
 /** @throws SwitchyardError `vagrant.missing` where there is no Vagrant that runs */
@@ -17,7 +19,11 @@ export async function expectVagrant(runner: Runner, signal: AbortSignal): Promis
 }
 
 /** What virtual machines need on this computer, each asked for itself. */
-export async function vmRequirements(runner: Runner, signal: AbortSignal): Promise<Requirement[]> {
+export async function vmRequirements(
+  runner: Runner,
+  host: MachineHost,
+  signal: AbortSignal,
+): Promise<Requirement[]> {
   const ask = async <T>(
     name: string,
     command: Command<T>,
@@ -52,7 +58,7 @@ export async function vmRequirements(runner: Runner, signal: AbortSignal): Promi
     }),
     ask(l10n.t('libvirt'), virshCommands.version(), virshError, ({ libvirt }) => ({
       ok: true,
-      detail: libvirt,
+      detail: whichLibvirt(libvirt, host),
     })),
     ask(l10n.t('QEMU'), virshCommands.version(), virshError, ({ hypervisor }) =>
       hypervisor === ''
@@ -66,15 +72,36 @@ export async function vmRequirements(runner: Runner, signal: AbortSignal): Promi
         : l10n.t('"{0}" is made or started with the next virtual machine.', networkName),
     })),
   ]);
-  const { type, reason } = chooseAcceleration('auto', await probeVirtualisation());
-  return [
-    ...all,
-    {
-      name: l10n.t('Hardware virtualisation'),
+  return [...all, await virtualisation(host, signal)];
+}
+
+function whichLibvirt(version: string, { name, passedOver }: MachineHost): string {
+  if (name !== undefined) return l10n.t('{0} on {1}', version, name);
+  if (passedOver === undefined) return version;
+  return l10n.t(
+    '{0} of this computer; {1}, which LIBVIRT_DEFAULT_URI names, is not used.',
+    version,
+    passedOver,
+  );
+}
+
+async function virtualisation(host: MachineHost, signal: AbortSignal): Promise<Requirement> {
+  const name = l10n.t('Hardware virtualisation');
+  try {
+    const { type, reason } = chooseAcceleration('auto', await host.virtualisation(signal));
+    return {
+      name,
       // A machine runs without it too, only slower.
       ok: true,
       detail:
         type === 'kvm' ? reason : l10n.t('{0} Virtual machines run in software emulation, slowly.', reason),
-    },
-  ];
+    };
+  } catch (error) {
+    signal.throwIfAborted();
+    return {
+      name,
+      ok: false,
+      detail: error instanceof SwitchyardError ? `${error.why} ${error.next}` : String(error),
+    };
+  }
 }

@@ -26,26 +26,43 @@ export function expectSupported(settings: SwitchyardSettings): void {
   });
 }
 
+/**
+ * A box has no host key that is known before it boots, and that of a machine on another computer's network cannot be
+ * asked for from here.
+ * @throws SwitchyardError `config.unsupported`
+ */
+export function expectHere({ name }: { readonly name: string | undefined }): void {
+  if (name === undefined) return;
+  throw new SwitchyardError({
+    code: 'config.unsupported',
+    what: l10n.t('The virtual machine cannot be made as its configuration says.'),
+    why: l10n.t('A machine made of a box is made on this computer only, and libvirt is that of {0}.', name),
+    next: l10n.t('Choose this computer with "Choose libvirt Host…", or take the image as the source.'),
+    remedies: [{ do: 'showLog' }],
+  });
+}
+
 const GiB = 2 ** 30;
 
 /**
  * Before minutes of building: a machine that asks for more than there is would not start, or starve its host.
- * @param host what this computer has
+ * @param host what the computer has, and how a person names it where it is not this one
  * @throws SwitchyardError `config.unsupported`
  */
 export function expectRoom(
   { vm }: Pick<SwitchyardSettings, 'vm'>,
-  host: { readonly cpus: number; readonly memoryBytes: number },
+  host: { readonly cpus: number; readonly memoryBytes: number; readonly name?: string | undefined },
   configFile: string | undefined,
 ): void {
+  const name = host.name ?? l10n.t('this computer');
   const gib = (bytes: number): string => (bytes / GiB).toFixed(1);
   let why: string | undefined;
   // The two of the default run on one as well.
   if (vm.cpus > Math.max(host.cpus, 2)) {
-    why = l10n.t('It is to have {0} CPUs, and this computer has {1}.', vm.cpus, host.cpus);
+    why = l10n.t('It is to have {0} CPUs, and {1} has {2}.', vm.cpus, name, host.cpus);
   } else if (vm.memoryBytes > host.memoryBytes) {
     const [asked, there] = [gib(vm.memoryBytes), gib(host.memoryBytes)];
-    why = l10n.t('It is to have {0} GiB of memory, and this computer has {1} GiB.', asked, there);
+    why = l10n.t('It is to have {0} GiB of memory, and {1} has {2} GiB.', asked, name, there);
   }
   if (why === undefined) return;
   throw new SwitchyardError({

@@ -18,8 +18,10 @@ export interface VagrantfileInput {
   readonly network: MachineNetwork;
   /** Kernel and initial RAM disk for a start without firmware and boot loader. */
   readonly directBoot?: DirectBoot | undefined;
-  /** Where libvirt writes what the machine prints on its serial console. */
-  readonly consoleFile: string;
+  /** The libvirt that is to run it. */
+  readonly uri: string;
+  /** Where libvirt writes what the machine prints on its serial console; undefined where nobody could read it. */
+  readonly consoleFile: string | undefined;
   /** How long Vagrant waits for SSH at the first boot. */
   readonly bootSeconds: number;
 }
@@ -59,6 +61,7 @@ ${
 `
 }  config.ssh.shell = 'sh'
   config.vm.provider :libvirt do |libvirt|
+    libvirt.uri = ${rubyString(input.uri)}
     libvirt.default_prefix = ${rubyString(input.domainPrefix)}
     libvirt.driver = ${accelerated ? "'kvm'" : "'qemu'"}
     libvirt.cpu_mode = ${accelerated ? "'host-passthrough'" : "'custom'"}
@@ -72,8 +75,7 @@ ${input.directBoot ? bootLines(input.directBoot) : ''}    libvirt.suspend_mode =
     libvirt.graphics_type = 'none'
     libvirt.video_type = 'none'
     libvirt.random model: 'random'
-    libvirt.serial type: 'file', source: { path: ${rubyString(input.consoleFile)} }
-  end
+${input.consoleFile === undefined ? '' : `    libvirt.serial type: 'file', source: { path: ${rubyString(input.consoleFile)} }\n`}  end
 end
 `;
 }

@@ -5,12 +5,14 @@ import { SwitchyardError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { virshCommands } from '../../engines/virsh.ts';
 
+import type { SshHost } from '../../engines/sshDial.ts';
 import type { SshConnection } from '../../connections/sshConnection.ts';
 import type { EnvironmentAccess } from '../environment.ts';
 import type { BoxStore } from './image/boxStore.ts';
 import type { MachineLogin } from './machineLogin.ts';
 import { setGuestClock, WaitingClock } from './guestClock.ts';
 import type { MachineRecord, RecordFile } from './record.ts';
+import type { MachineHost } from './machineHost.ts';
 import type { ProjectMachine } from './projectMachine.ts';
 import { waitForSsh } from './waitForSsh.ts';
 
@@ -22,6 +24,7 @@ export class VmAccess {
   readonly #machine: ProjectMachine;
   readonly #record: RecordFile;
   readonly #boxes: BoxStore;
+  readonly #host: MachineHost;
   readonly #bootMs: number;
   readonly #onDisconnected: () => void;
   readonly #log: Logger;
@@ -33,6 +36,7 @@ export class VmAccess {
     machine: ProjectMachine;
     record: RecordFile;
     boxes: BoxStore;
+    host: MachineHost;
     /** From power-on to SSH, in milliseconds. */
     bootMs: number;
     /** Called when the connection ended, whoever ended it. */
@@ -42,6 +46,7 @@ export class VmAccess {
     this.#machine = parts.machine;
     this.#record = parts.record;
     this.#boxes = parts.boxes;
+    this.#host = parts.host;
     this.#bootMs = parts.bootMs;
     this.#onDisconnected = parts.onDisconnected;
     this.#log = parts.log;
@@ -104,6 +109,7 @@ export class VmAccess {
       hostKeys,
       // The key of an image box opens both accounts.
       ...(record.login ? {} : { admin: 'root' }),
+      ...this.#through(record),
     };
     const { connection, address } = await waitForSsh(
       this.#machine,
@@ -130,7 +136,10 @@ export class VmAccess {
     const { port, privateKeyFile, hostKeys } = await this.#expectLogin(record);
     // A machine of another provider is started by Vagrant alone.
     const domain = record.own ? record.machineId : this.#machine.domain;
-    const canWake = domain !== undefined && (record.own?.provider ?? 'libvirt') === 'libvirt';
+    const through = this.#through(record);
+    // Over another computer ssh makes one attempt only, and none to a machine that boots would hold.
+    const canWake =
+      !('through' in through) && domain !== undefined && (record.own?.provider ?? 'libvirt') === 'libvirt';
     const { program, args } = virshCommands.start(domain ?? '');
     return {
       by: 'ssh',
@@ -140,6 +149,7 @@ export class VmAccess {
       workspaceFolder: record.workspaceFolder,
       identityFile: privateKeyFile,
       hostKeys,
+      ...through,
       ...(canWake ? { start: [program, ...args] } : {}),
     };
   }
@@ -163,6 +173,12 @@ export class VmAccess {
   #endClock(): void {
     this.#clock?.dispose();
     this.#clock = undefined;
+  }
+
+  /** How its network is reached. A machine of the user's own Vagrantfile is where that says. */
+  #through(record: MachineRecord): { through?: SshHost } {
+    const { ssh } = this.#host;
+    return record.own || !ssh ? {} : { through: ssh };
   }
 
   async #expectLogin(record: MachineRecord): Promise<Omit<MachineLogin, 'host'>> {

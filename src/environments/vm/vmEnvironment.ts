@@ -19,7 +19,7 @@ import type {
   Usage,
 } from '../environment.ts';
 import { Lifecycle } from '../lifecycle.ts';
-import { chooseAcceleration, probeVirtualisation } from './acceleration.ts';
+import { chooseAcceleration } from './acceleration.ts';
 import { ignoredProperties } from '../properties.ts';
 import { configHash } from './projectImage.ts';
 import type { OwnSource } from './ownMachine.ts';
@@ -198,6 +198,7 @@ export class VmEnvironment implements Environment {
       image: record?.image,
       workspaceMode: record?.mounted ? 'mount' : 'ssh',
       workspaceFolder: record?.workspaceFolder,
+      ...(record?.host === undefined ? {} : { host: record.host }),
       isolation: {
         // Vagrant can make containers too, and calls them machines.
         kernel: record?.own?.provider === 'docker' ? 'shared' : 'own',
@@ -207,7 +208,7 @@ export class VmEnvironment implements Environment {
           record?.acceleration ??
           (settings.vm.source.type === 'vagrantfile'
             ? undefined
-            : chooseAcceleration(settings.vm.acceleration, await probeVirtualisation())),
+            : chooseAcceleration(settings.vm.acceleration, await this.#services.host.virtualisation(signal))),
       },
       ports: readPorts(merged, false),
       ignored: [

@@ -18,6 +18,7 @@ import type { Dotfiles } from '../hooks/dotfiles.ts';
 import type { GetSecrets } from '../hooks/secrets.ts';
 import { stateOf } from './domainState.ts';
 import type { BoxStore } from './image/boxStore.ts';
+import type { MachineHost } from './machineHost.ts';
 import { MachineEntry } from './machineEntry.ts';
 import { Machine, type MachineTimeouts } from './machine.ts';
 import type { OwnSource } from './ownMachine.ts';
@@ -40,6 +41,7 @@ export interface VmServices {
   readonly docker: DockerEngine;
   readonly devcontainer: DevcontainerCli;
   readonly boxes: BoxStore;
+  readonly host: MachineHost;
   /** The person's dotfiles, as the settings say now. */
   readonly dotfiles?: () => Dotfiles | undefined;
   /** Values that stand in no file, for the hooks. */
@@ -83,7 +85,8 @@ export class VmGuest {
     this.#services = services;
     this.#sync = services.syncFor(project, () => this.entry.rules);
     this.#onCreating = events.onCreating;
-    const folder = path.join(project.storage, 'vm');
+    const { mark } = services.host;
+    const folder = path.join(project.storage, mark === undefined ? 'vm' : `vm-${mark}`);
     this.record = new RecordFile(path.join(folder, 'machine.json'), services.log);
     const generated = new Machine({ projectId: project.id, folder, ...services });
     this.#ready = new ReadySnapshot({ machine: generated, folder, ...services });
@@ -95,6 +98,7 @@ export class VmGuest {
       machine: this.machine,
       record: this.record,
       boxes: services.boxes,
+      host: services.host,
       bootMs: services.timeouts.bootMs,
       onDisconnected: events.onDisconnected,
       log: services.log,

@@ -15,8 +15,10 @@ import {
   vagrantHome,
   type IndexedMachine,
 } from '../../engines/vagrantIndex.ts';
+import { LibvirtRunner, type LibvirtEndpoint } from '../../engines/libvirtEndpoint.ts';
 import { VirshChannel } from '../../engines/virshChannel.ts';
-import { isNoDomain, parseEvent, virshCommands, virshError } from '../../engines/virsh.ts';
+import { parseEvent, virshCommands } from '../../engines/virsh.ts';
+import { isNoDomain, virshError } from '../../engines/virshErrors.ts';
 import { capabilitiesOf } from '../capabilities.ts';
 import type {
   Environment,
@@ -29,6 +31,7 @@ import type {
 import { SharedWatch } from '../sharedWatch.ts';
 import { BoxStore } from './image/boxStore.ts';
 import { defaultTimeouts, type MachineTimeouts } from './machine.ts';
+import { MachineHost } from './machineHost.ts';
 import { vmRequirements } from './requirements.ts';
 import { VmEnvironment } from './vmEnvironment.ts';
 import { stateOf } from './domainState.ts';
@@ -37,6 +40,9 @@ import type { VmServices } from './vmGuest.ts';
 /** How long to wait before listening again where libvirt went away, in milliseconds. */
 const listenAgainMs = 5_000;
 
+/** Answers of another computer's libvirt come after a login there, and each login costs. */
+const farBounds = { answerMs: 20_000, stuckMs: 5_000 };
+
 export interface VmProviderOptions extends Pick<
   VmServices,
   'runner' | 'log' | 'docker' | 'devcontainer' | 'syncFor' | 'dotfiles' | 'secrets'
@@ -44,6 +50,8 @@ export interface VmProviderOptions extends Pick<
   /** The extension's storage, which also holds the projects' own folders. */
   readonly storage: string;
   readonly timeouts?: Partial<MachineTimeouts>;
+  /** The libvirt that runs the machines, or why none can be chosen; this computer's where nothing is said. */
+  readonly libvirt?: LibvirtEndpoint | SwitchyardError;
 }
 
 /** The VMs of this computer, made by Vagrant and run by libvirt. */
@@ -52,6 +60,7 @@ export class VmProvider implements EnvironmentProvider {
   readonly #services: VmServices;
   readonly #storage: string;
   readonly #runner: VirshChannel;
+  readonly #host: MachineHost;
   readonly #log: Logger;
   /** Of the projects that are open. */
   readonly #environments = new Set<VmEnvironment>();
@@ -61,16 +70,22 @@ export class VmProvider implements EnvironmentProvider {
 
   constructor(options: VmProviderOptions) {
     this.#storage = options.storage;
-    const runner = new VirshChannel(options.runner, options.log);
+    const { libvirt } = options;
+    const spoken = libvirt ? new LibvirtRunner(options.runner, libvirt) : options.runner;
+    const endpoint = libvirt instanceof SwitchyardError ? undefined : libvirt;
+    const runner = new VirshChannel(spoken, options.log, endpoint?.ssh ? farBounds : undefined);
+    this.#host = new MachineHost(endpoint, runner);
+    const { mark } = this.#host;
     this.#runner = runner;
     this.#log = options.log;
     this.#services = {
       ...options,
       runner,
+      host: this.#host,
       boxes: new BoxStore({
         ...options,
         runner,
-        folder: path.join(options.storage, 'boxes'),
+        folder: path.join(options.storage, mark === undefined ? 'boxes' : `boxes-${mark}`),
         vagrantHome: vagrantHome(),
       }),
       timeouts: { ...defaultTimeouts, ...options.timeouts },
@@ -151,7 +166,7 @@ export class VmProvider implements EnvironmentProvider {
   }
 
   async requirements(signal: AbortSignal): Promise<readonly Requirement[]> {
-    return vmRequirements(this.#runner, signal);
+    return vmRequirements(this.#runner, this.#host, signal);
   }
 
   dispose(): void {
@@ -185,7 +200,9 @@ export class VmProvider implements EnvironmentProvider {
   }
 
   async #stateOf(machine: IndexedMachine, signal: AbortSignal): Promise<EnvironmentState> {
-    if (machine.provider !== 'libvirt' || machine.localDataPath === undefined) {
+    // Machines of other Vagrantfiles are where those say: another computer's libvirt knows nothing of them.
+    const isAskable = machine.provider === 'libvirt' && this.#host.ssh === undefined;
+    if (!isAskable || machine.localDataPath === undefined) {
       return stateOfIndex(machine.state);
     }
     const file = path.join(machine.localDataPath, 'machines', machine.name, 'libvirt', 'id');

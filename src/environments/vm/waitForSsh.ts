@@ -1,7 +1,10 @@
+import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SwitchyardError } from '../../base/errors.ts';
 import { connectSsh, type SshConnection, type SshDefaults } from '../../connections/sshConnection.ts';
+import type { SshHost } from '../../engines/sshDial.ts';
 import { dial } from './dial.ts';
+import { dialHop } from './dialHop.ts';
 import { noAnswer } from './machine.ts';
 import type { ProjectMachine } from './projectMachine.ts';
 
@@ -14,10 +17,14 @@ export interface SshAccess {
   readonly hostKeys: readonly string[];
   /** The account that may become any other; else sudo is asked. */
   readonly admin?: string;
+  /** The computer on whose network it is, where that is not this one's. */
+  readonly through?: SshHost;
 }
 
 /** How long to try an address before looking whether the machine has another one, in milliseconds. */
 const dialMs = 3_000;
+/** The same over another computer, where a login there comes first. */
+const hopMs = 15_000;
 /** Between two rounds, in milliseconds. */
 const pauseMs = 100;
 /** How long a handshake may take at least, in milliseconds. */
@@ -54,8 +61,7 @@ export async function waitForSsh(
       address = current ?? address;
       nextLook = performance.now() + dialMs;
     }
-    const socket =
-      address === undefined ? undefined : await dial({ host: address, port: access.port }, dialMs, signal);
+    const socket = address === undefined ? undefined : await reach(access, address, signal);
     if (address !== undefined && socket) {
       try {
         const target = { ...access, host: address };
@@ -75,4 +81,8 @@ export async function waitForSsh(
     }
     await delay(pauseMs, undefined, { signal });
   }
+}
+
+function reach({ through, port }: SshAccess, host: string, signal: AbortSignal): Promise<Duplex | undefined> {
+  return through ? dialHop({ through, host, port }, hopMs, signal) : dial({ host, port }, dialMs, signal);
 }

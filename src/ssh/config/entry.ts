@@ -43,6 +43,8 @@ export type SshWay =
       readonly port: number;
       /** Absolute path of the private key. */
       readonly identityFile: string;
+      /** The program and its arguments that carry a connection there, where this computer has no way itself. */
+      readonly carrier?: readonly string[];
       /** A program and its arguments that bring the environment up, and fail at once where it runs. */
       readonly start?: readonly string[];
     };
@@ -119,6 +121,7 @@ function renderEntry(entry: SshEntry, knownHosts: string): string {
       : [
           `HostName ${word(way.host)}`,
           `Port ${way.port}`,
+          ...(way.carrier ? [`ProxyCommand ${proxyCommand({ argv: way.carrier, env: {} })}`] : []),
           `IdentityFile ${word(percent(way.identityFile))}`,
           'IdentitiesOnly yes',
           'PreferredAuthentications publickey',
@@ -169,7 +172,7 @@ function sharing({ agent, variables }: SharedOverSsh): readonly string[] {
 }
 
 /** ssh hands it to the user's shell, after replacing what follows a percent sign. */
-function proxyCommand({ argv, env }: Extract<SshWay, { by: 'proxy' }>): string {
+function proxyCommand({ argv, env }: Omit<Extract<SshWay, { by: 'proxy' }>, 'by'>): string {
   const assignments = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   const words = assignments.length > 0 ? ['env', ...assignments, ...argv] : argv;
   for (const each of words) refuseControl(each);

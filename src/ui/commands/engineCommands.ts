@@ -2,6 +2,8 @@ import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
 import type { DockerEngine } from '../../engines/docker.ts';
 import { isElsewhere, type DockerEndpoint } from '../../engines/dockerEndpoint.ts';
+import { whyNot } from '../../engines/libvirtEndpoint.ts';
+import { systemUri } from '../../engines/virsh.ts';
 import type { CommandId } from '../commandIds.ts';
 
 type Handlers = Partial<Record<CommandId, (argument?: unknown) => unknown>>;
@@ -28,6 +30,19 @@ export function engineCommands(docker: DockerEngine): Handlers {
       if (value === undefined || value === now) return;
       await settings.update('docker.host', value || undefined, vscode.ConfigurationTarget.Global);
     },
+    'switchyard.chooseLibvirtHost': async () => {
+      const settings = vscode.workspace.getConfiguration('switchyard');
+      const now = settings.get<string>('libvirt.uri', '').trim();
+      const chosen = await vscode.window.showQuickPick(hosts(now), {
+        title: l10n.t('Choose libvirt Host'),
+        placeHolder: l10n.t('Where are virtual machines to be made?'),
+        matchOnDescription: true,
+      });
+      if (!chosen) return;
+      const value = chosen.ask ? await askUri(now) : chosen.value;
+      if (value === undefined || value === now) return;
+      await settings.update('libvirt.uri', value || undefined, vscode.ConfigurationTarget.Global);
+    },
   };
 }
 
@@ -53,6 +68,32 @@ function choices(endpoints: readonly DockerEndpoint[], now: string): readonly Ch
     separator(l10n.t('another one')),
     { label: l10n.t('Enter an Address…'), description: 'ssh://user@host', ask: true },
   ];
+}
+
+function hosts(now: string): readonly Choice[] {
+  const mark = (value: string): string => (value === now ? '$(check) ' : '');
+  const isOther = now !== '' && now !== systemUri;
+  return [
+    {
+      label: `${mark('')}${l10n.t('Automatic')}`,
+      description: l10n.t('LIBVIRT_DEFAULT_URI, else this computer'),
+      value: '',
+    },
+    { label: `${mark(systemUri)}${l10n.t('This Computer')}`, description: systemUri, value: systemUri },
+    ...(isOther ? [{ label: `${mark(now)}${now}`, value: now }] : []),
+    { label: l10n.t('Enter an Address…'), description: 'qemu+ssh://user@host/system', ask: true },
+  ];
+}
+
+async function askUri(now: string): Promise<string | undefined> {
+  const given = await vscode.window.showInputBox({
+    title: l10n.t('Address of the libvirt'),
+    value: now,
+    placeHolder: 'qemu+ssh://user@host/system',
+    prompt: l10n.t('The host is reached by ssh, with what ~/.ssh/config says of it.'),
+    validateInput: (text) => whyNot(text.trim()),
+  });
+  return given?.trim();
 }
 
 function describe(host: string): string {

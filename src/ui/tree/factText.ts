@@ -37,6 +37,7 @@ export function factRows(snapshot: Snapshot): { readonly id: string; readonly te
   add('snapshot', snapshotRow(status, now));
   add('volumes', volumesRow(status));
   if (details) {
+    add('host', hostRow(details));
     add(
       'workspace',
       snapshot.sync ? syncRow(snapshot.sync, details.workspaceFolder, now) : workspaceRow(details),
@@ -44,6 +45,15 @@ export function factRows(snapshot: Snapshot): { readonly id: string; readonly te
     if (details.isolation) rows.push(...isolationRows(details.isolation));
   }
   return rows;
+}
+
+function hostRow({ host }: EnvironmentDetails): RowText | undefined {
+  if (host === undefined) return undefined;
+  return {
+    label: l10n.t('Host'),
+    description: host,
+    tooltip: l10n.t('It is on another computer: {0}.', host),
+  };
 }
 
 function problemRow({ problem, state }: EnvironmentStatus): RowText | undefined {

@@ -35,7 +35,7 @@ export interface VmLab {
 }
 
 /** What a provider beside the lab's own has of its own. */
-export interface OtherProvider extends Partial<Pick<VmProviderOptions, 'dotfiles' | 'secrets'>> {
+export interface OtherProvider extends Partial<Pick<VmProviderOptions, 'dotfiles' | 'secrets' | 'libvirt'>> {
   readonly timeouts?: Partial<MachineTimeouts>;
   readonly env?: Readonly<Record<string, string>>;
 }

@@ -1,13 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { sshArguments } from '../../../src/connections/sshBulk.ts';
+import type { SshTarget } from '../../../src/connections/sshLogin.ts';
 
 const target = { host: '127.0.0.1', port: 2222, user: 'dev', identityFile: "/home/a b/50%d it's/key" };
 
 describe('what ssh is told', () => {
   /** As ssh itself understood it: `-G` prints the options, and connects to nobody. */
-  const understood = (): Map<string, string> => {
-    const args = sshArguments(target, '/tmp/a known/hosts', 'true');
+  const understood = (more: Partial<SshTarget> = {}): Map<string, string> => {
+    const args = sshArguments({ ...target, ...more }, '/tmp/a known/hosts', 'true');
     const lines = execFileSync('ssh', ['-G', ...args], { encoding: 'utf8' }).split('\n');
     return new Map(lines.map((line) => [line.split(' ', 1)[0] ?? '', line.slice(line.indexOf(' ') + 1)]));
   };
@@ -32,5 +33,13 @@ describe('what ssh is told', () => {
     expect(options.get('identityfile')?.replaceAll('%%', '%')).toBe(target.identityFile);
     expect(options.get('userknownhostsfile')).toBe('/tmp/a known/hosts');
     expect(options.get('globalknownhostsfile')).toBe('/tmp/a known/hosts');
+  });
+
+  it('goes over the other computer where the machine is on its network', () => {
+    expect(understood().get('proxycommand')).toBeUndefined();
+    const through = { host: 'far', user: 'me', port: '2200' };
+    expect(understood({ through }).get('proxycommand')).toBe(
+      'ssh -T -o BatchMode=yes -o ConnectTimeout=30 -l me -p 2200 -W 127.0.0.1:2222 -- far',
+    );
   });
 });

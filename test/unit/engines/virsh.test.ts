@@ -1,15 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { CommandFailed } from '../../../src/base/process.ts';
 import {
-  isNoDomain,
   parseAddresses,
   parseDomainInfo,
   parseDomainStats,
   parseEvent,
   parseNetworks,
   virshCommands,
-  virshError,
 } from '../../../src/engines/virsh.ts';
+import { isNoDomain, virshError } from '../../../src/engines/virshErrors.ts';
 
 /** Recorded from libvirt 9.0.0. */
 const recorded = {
@@ -150,6 +149,31 @@ describe('errors', () => {
     ['error: something else', 'libvirt.failed'],
   ])('%s', (stderr, code) => {
     expect(virshError(failed(stderr), 'W')).toMatchObject({ code, what: 'W' });
+  });
+
+  it.each([
+    ['Host key verification failed.', 'ssh.hostKey', 'is not known yet'],
+    [
+      'REMOTE HOST IDENTIFICATION HAS CHANGED!\nThe fingerprint is\nSHA256:abc/+9.\nHost key verification failed.',
+      'ssh.hostKey',
+      'it is now SHA256:abc/+9.',
+    ],
+    ['me@far: Permission denied (publickey).', 'libvirt.permission', 'does not let you in'],
+    [
+      'ssh: connect to host far port 22: Connection refused',
+      'libvirt.notRunning',
+      'was not reached: ssh: connect',
+    ],
+  ])('say what ssh said on the way to another computer: %s', (said, code, why) => {
+    const stderr = `error: failed to connect to the hypervisor\nerror: Cannot recv data: ${said}: Connection reset by peer\n`;
+    const args = ['--quiet', '--connect', 'qemu+ssh://me@far/system?no_tty=1', 'pool-list'];
+    const error = virshError(
+      new CommandFailed({ program: 'virsh', args, reason: 'exit', exitCode: 1, stderr }),
+      'W',
+    );
+    expect(error).toMatchObject({ code, what: 'W' });
+    expect((error as Error).message).toContain(why);
+    expect((error as Error).message).toContain('qemu+ssh://me@far/system');
   });
 
   it('say that libvirt is not there', () => {

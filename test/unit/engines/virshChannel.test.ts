@@ -3,7 +3,8 @@ import { Readable } from 'node:stream';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { silentLogger } from '../../../src/base/log.ts';
 import { CommandFailed, type Command, type RunOptions, type Runner } from '../../../src/base/process.ts';
-import { isNoDomain, virshCommands } from '../../../src/engines/virsh.ts';
+import { virshCommands } from '../../../src/engines/virsh.ts';
+import { isNoDomain } from '../../../src/engines/virshErrors.ts';
 import { VirshChannel } from '../../../src/engines/virshChannel.ts';
 
 type Say = (line: string, stream: 'stdout' | 'stderr') => void;
@@ -57,7 +58,7 @@ function channelTo(reply: (question: string, say: Say) => boolean): {
   channel: VirshChannel;
 } {
   const virsh = new FakeVirsh(reply);
-  const channel = new VirshChannel(virsh, silentLogger, 200);
+  const channel = new VirshChannel(virsh, silentLogger, { answerMs: 200 });
   onTestFinished(() => channel.dispose());
   return { virsh, channel };
 }

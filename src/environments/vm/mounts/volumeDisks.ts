@@ -1,5 +1,6 @@
 import type { Command, Runner } from '../../../base/process.ts';
-import { isNoDomain, virshCommands } from '../../../engines/virsh.ts';
+import { virshCommands } from '../../../engines/virsh.ts';
+import { isNoDomain } from '../../../engines/virshErrors.ts';
 
 /** Where Vagrant's libvirt provider keeps disks by default; it is there once a machine is. */
 const pool = 'default';

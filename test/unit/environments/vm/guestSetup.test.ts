@@ -120,6 +120,7 @@ describe('the Vagrantfile', () => {
       diskBytes: 8 * 2 ** 30,
       acceleration: 'tcg',
       network: { name: 'switchyard', subnet: '192.168.243.0/24' },
+      uri: 'qemu+ssh://me@far/system?no_tty=1',
       consoleFile: '/c',
       bootSeconds: 300,
       directBoot: { kernel: "/it's", initrd: '/initrd', commandLine: 'quiet a=b' },
@@ -127,6 +128,7 @@ describe('the Vagrantfile', () => {
     expect(text).toContain("config.ssh.private_key_path = '/it\\'s/key'");
     expect(text).toContain("libvirt.kernel = '/it\\'s'\n");
     expect(text).toContain("libvirt.cmd_line = 'quiet a=b'\n");
+    expect(text).toContain("libvirt.uri = 'qemu+ssh://me@far/system?no_tty=1'\n");
     expect(text).toContain('libvirt.cpus = 3\n');
     expect(text).toContain('libvirt.memory = 1536\n');
     expect(text).toContain('libvirt.machine_virtual_size = 8\n');

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../../src/base/log.ts';
 import { CommandFailed, type Command, type Runner } from '../../../../src/base/process.ts';
 import { silentProgress } from '../../../../src/base/progress.ts';
+import { MachineHost } from '../../../../src/environments/vm/machineHost.ts';
 import { defaultTimeouts, Machine } from '../../../../src/environments/vm/machine.ts';
 
 const never = new AbortController().signal;
@@ -63,6 +64,7 @@ describe('a machine', () => {
       projectId: '0123456789ab',
       folder,
       runner,
+      host: new MachineHost(undefined, runner),
       log: silentLogger,
       timeouts: { ...defaultTimeouts, lockMs },
     });
@@ -101,7 +103,7 @@ describe('a machine', () => {
     expect(runner.calls).toContain('vagrant destroy');
     expect(await readdir(folder)).toEqual([]);
     await writeFile(
-      made.consoleFile,
+      made.consoleFile ?? '',
       '\u001bM\u001b[K[\u001b[0;32m  OK  \u001b[0m] Started\r\nlast words\n\n',
     );
     expect(await made.console()).toBe('[  OK  ] Started\nlast words');
