@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../src/base/log.ts';
 import { gitVariables } from '../../../src/credentials/gitRequest.ts';
+import { hopArguments } from '../../../src/engines/sshDial.ts';
 import { aliasOf, renderConfig, renderKnownHosts, type SshEntry } from '../../../src/ssh/config/entry.ts';
 import { includeLine, withInclude, withoutInclude } from '../../../src/ssh/config/includeLine.ts';
 import { SshBook } from '../../../src/ssh/config/sshBook.ts';
@@ -117,6 +118,14 @@ describe('our own configuration file', () => {
     expect(asRead(text, vm.alias)['connectionattempts'], 'it was not up').toBe('60');
     expect(fs.existsSync(made)).toBe(true);
     expect(asRead(text, vm.alias)['connectionattempts'], 'it is up').toBe('1');
+  });
+
+  it('goes over the other computer where the machine is on its network', () => {
+    const carrier = ['ssh', ...hopArguments({ host: 'far', user: 'me', port: '2200' }, '192.168.243.5', 22)];
+    const there: SshEntry = { ...vm, way: { ...vm.way, carrier } as SshEntry['way'] };
+    expect(asRead(renderConfig([there], '/k'), vm.alias)['proxycommand']).toBe(
+      'ssh -T -o BatchMode=yes -o ConnectTimeout=30 -l me -p 2200 -W 192.168.243.5:22 -- far',
+    );
   });
 
   it('pins the host keys under the alias', () => {

@@ -128,6 +128,16 @@ describe('environmentRow', () => {
 });
 
 describe('factRows', () => {
+  it('names the other computer on which it is', () => {
+    if (!running.details) throw new Error('It has no details.');
+    const rows = factRows({ ...running, details: { ...running.details, host: 'me@far' } });
+    expect(rows.find(({ id }) => id === 'host')?.text).toMatchObject({
+      label: 'Host',
+      description: 'me@far',
+    });
+    expect(factRows(running).map(({ id }) => id)).not.toContain('host');
+  });
+
   it('lists what is known, in a fixed order', () => {
     expect(factRows(running).map(({ text }) => `${text.label}: ${text.description}`)).toEqual([
       'Start: 0.4s last · median 0.4s of 12',
