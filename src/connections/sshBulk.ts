@@ -10,10 +10,7 @@ import { remoteCommand } from './sshCommand.ts';
 import type { SshTarget } from './sshLogin.ts';
 
 /** What the system's own `ssh` has to know to log in. */
-export type BulkTarget = Pick<
-  SshTarget,
-  'host' | 'port' | 'user' | 'identityFile' | 'hostKeys' | 'through'
->;
+export type BulkTarget = Pick<SshTarget, 'host' | 'port' | 'user' | 'identityFile' | 'hostKeys' | 'through'>;
 
 /** What `ssh` ends with where it failed itself, and not the program that it was to run (its manual). */
 const ownFailure = 255;

@@ -82,6 +82,8 @@ describe('a machine on the network of another computer', () => {
       expect(stdout.toString()).toContain(String(server.port));
       const bulk = await connection.bulk({ argv: ['true'], stdin: 'ignore', stdout: 'ignore' }, never);
       expect(await bulk?.exit).toEqual({ code: 0, said: '' });
+      // The sync's own process does the same with this alone.
+      expect(connection.bulkTarget.through).toEqual(through());
     } finally {
       connection.dispose();
     }
