@@ -58,17 +58,22 @@ async function sendPieces(
   const size = sizeOf(copy.source);
   const underWay: Promise<void>[] = [];
   let offset = start;
-  while (offset < size) {
-    const piece = await from.readPiece({ path: copy.path, print, offset }, signal);
-    if (!piece) break;
-    const stored = to.stage(id, offset, piece.data, signal);
-    // Awaited below; a failure before that is nobody's surprise.
-    stored.catch(() => undefined);
-    underWay.push(stored);
-    if (underWay.length >= piecesUnderWay) await underWay.shift();
-    offset += piece.data.length;
-    count(piece.data.length);
+  try {
+    while (offset < size) {
+      const piece = await from.readPiece({ path: copy.path, print, offset }, signal);
+      if (!piece) break;
+      const stored = to.stage(id, offset, piece.data, signal);
+      // Awaited below; a failure before that is nobody's surprise.
+      stored.catch(() => undefined);
+      underWay.push(stored);
+      if (underWay.length >= piecesUnderWay) await underWay.shift();
+      offset += piece.data.length;
+      count(piece.data.length);
+    }
+    await Promise.all(underWay);
+  } finally {
+    // Where it is given up, no piece may still be written when the next attempt goes on with the same file.
+    await Promise.allSettled(underWay);
   }
-  await Promise.all(underWay);
   return offset === size;
 }

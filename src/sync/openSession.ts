@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import { exists } from '../base/exists.ts';
 import type { Logger } from '../base/log.ts';
 import { Baseline } from './baseline.ts';
 import { baselineFolder } from './baselineCopies.ts';
@@ -45,9 +46,17 @@ export async function openSession(
   const key = createHash('sha256').update(request.guestFolder).digest('hex').slice(0, 16);
   const staging = await stagingFolder(hostFolder, stateFolder);
   const patterns = [...defaultIgnore, ...options.ignore, ...(await ignoreFile(hostFolder))];
+  const { rules } = PathRules.parse(patterns);
+  const isFirst = !(await exists(path.join(baselineFolder(stateFolder), 'baseline')));
+  const openHost = async (): Promise<HostSide> => {
+    const trash = path.join(stateFolder, 'trash');
+    const side = await HostSide.open({ root: hostFolder, staging, trash, trashBytes }, signal);
+    if (isFirst) side.scanAhead(rules, signal);
+    return side;
+  };
   const [guest, host] = await bothOrNeither(
     openAgent(request, { path: request.guestFolder, key, trashBytes }, log, signal),
-    HostSide.open({ root: hostFolder, staging, trash: path.join(stateFolder, 'trash'), trashBytes }, signal),
+    openHost(),
   );
   try {
     const identity = [request.guestId, request.guestFolder, guest.identity.root, host.identity.root];
@@ -61,7 +70,7 @@ export async function openSession(
       ...told,
       sides: { host, guest },
       baseline,
-      rules: PathRules.parse(patterns).rules,
+      rules,
       protection: new Protection(options.protect),
       log,
       ...(guest instanceof AgentSide

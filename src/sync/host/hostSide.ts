@@ -35,6 +35,7 @@ export class HostSide implements Side, Disposable {
   readonly #staging: string;
   readonly #worker: Worker;
   readonly #waiting: Waiting;
+  #ahead: Promise<ScanResult> | undefined;
   /** Written since the last `settle`. */
   readonly #unsettled = new Set<BytePath>();
 
@@ -66,11 +67,25 @@ export class HostSide implements Side, Disposable {
     }
   }
 
+  /**
+   * Begins already what the next `scan` is asked for, while the other side is not there yet. It counts for nothing
+   * once there is a watch: what that tells are changes of what was seen later.
+   */
+  scanAhead(rules: readonly Rule[], signal: AbortSignal): void {
+    const found = this.scan(rules, signal);
+    // Told by the scan that takes it.
+    found.catch(() => undefined);
+    this.#ahead = found;
+  }
+
   async scan(
     rules: readonly Rule[],
     signal: AbortSignal,
     known: ReadonlyMap<BytePath, Entry> = new Map(),
   ): Promise<ScanResult> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    if (ahead) return ahead;
     const reader = new ScanReader(trustedRecord, known, signal);
     const part = (data: Uint8Array): void =>
       reader.take(Buffer.from(data.buffer, data.byteOffset, data.length));
@@ -127,6 +142,7 @@ export class HostSide implements Side, Disposable {
   }
 
   async watch(rules: readonly Rule[], events: WatchEvents, signal: AbortSignal): Promise<void> {
+    this.#ahead = undefined;
     this.#waiting.events = events;
     await this.#waiting.ask({ call: 'watch', rules }, signal);
   }
