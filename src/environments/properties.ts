@@ -124,7 +124,7 @@ function rows(): readonly Row[] {
       names: ['entrypoint of a feature'],
       merged: 'entrypoints',
       container: honoured,
-      vm: emulated(l10n.t('Run at each boot, with their output in the journal of the machine.')),
+      vm: emulated(l10n.t('Run at each boot, with their output in a log of the machine.')),
     },
     {
       names: ['updateRemoteUserUID'],

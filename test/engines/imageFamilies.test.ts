@@ -3,14 +3,19 @@ import { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { afterAll, describe, expect, it } from 'vitest';
 import { BoxBuilder } from '../../src/environments/vm/image/boxBuilder.ts';
+import { runStep, withBuildContainer } from '../../src/environments/vm/image/buildContainer.ts';
 import { packFiles } from '../../src/environments/vm/image/tar.ts';
 import { never, realEngine } from './support/docker.ts';
 
 const engine = realEngine();
 const made: string[] = [];
 
-/** An image with these files and nothing else in it; nothing of it is ever run. */
-async function imageOf(docker: Docker, files: Readonly<Record<string, string>>): Promise<string> {
+/** An image with these files and nothing else in it. @param base its files come before */
+async function imageOf(
+  docker: Docker,
+  files: Readonly<Record<string, string>>,
+  base = 'scratch',
+): Promise<string> {
   const name = `switchyard-test-${randomUUID()}:latest`;
   made.push(name);
   const context = Object.entries(files).map(([path, content]) => ({
@@ -21,7 +26,7 @@ async function imageOf(docker: Docker, files: Readonly<Record<string, string>>):
   const dockerfile = {
     path: 'Dockerfile',
     mode: 0o644,
-    content: 'FROM scratch\nCOPY root /\nCMD ["none"]\n',
+    content: `FROM ${base}\nCOPY root /\nCMD ["none"]\n`,
   };
   const stream = await docker.buildImage(Readable.from([await packFiles([dockerfile, ...context])]), {
     t: name,
@@ -60,18 +65,27 @@ describe('the family of an image', () => {
   });
 
   it.each([
-    ['Alpine Linux v3.20', 'ID=alpine\nPRETTY_NAME="Alpine Linux v3.20"\n'],
-    ['Fedora Linux 40 (Container Image)', 'ID=fedora\nPRETTY_NAME="Fedora Linux 40 (Container Image)"\n'],
+    ['fedora', { '/usr/lib/os-release': 'ID=fedora\n', '/usr/bin/dnf': 'program' }],
+    ['fedora', { '/etc/os-release': 'ID="rhel"\nID_LIKE="fedora"\n', '/usr/bin/microdnf': 'program' }],
+    ['alpine', { '/usr/lib/os-release': 'ID=alpine\n', '/sbin/apk': 'program' }],
+  ])('is %s also where its package manager is one of several', async (family, files) => {
+    expect(await familyOfImage({ '/bin/sh': 'shell', ...files })).toBe(family);
+  });
+
+  it.each([
+    ['Arch Linux', 'ID=arch\nPRETTY_NAME="Arch Linux"\n'],
+    ['openSUSE Tumbleweed', 'ID="opensuse-tumbleweed"\nID_LIKE="suse"\nPRETTY_NAME="openSUSE Tumbleweed"\n'],
   ])('is named where no machine can be made of it: %s', async (name, release) => {
     await expect(familyOfImage({ ...system, '/etc/os-release': release })).rejects.toMatchObject({
       code: 'image.family',
-      why: `It is built on ${name}; a machine can be made of Debian and Ubuntu images.`,
+      why: `It is built on ${name}; a machine can be made of Debian, Ubuntu, Fedora and Alpine images.`,
     });
   });
 
   it.each([
     ['no word of it', /no os-release/, system],
     ['no shell', /no shell/, { '/etc/os-release': 'ID=debian\n', '/usr/bin/apt-get': 'program' }],
+    ['no apk', /no \/sbin\/apk/, { '/etc/os-release': 'ID=alpine\n', '/bin/sh': 'shell' }],
     [
       'no package manager',
       /no \/usr\/bin\/apt-get/,
@@ -82,5 +96,44 @@ describe('the family of an image', () => {
       code: 'image.family',
       why: expect.stringMatching(why) as string,
     });
+  });
+});
+
+/** Says what it was called with. */
+const speaks = '#!/bin/sh\necho "${0##*/} $*"\n';
+
+/** What the family's script has the package manager do, in a container of such an image. */
+async function installed(release: string, manager: string): Promise<string[]> {
+  const lines: string[] = [];
+  await engine.ask(
+    'The packages of a family are not known.',
+    async (docker) => {
+      const image = await imageOf(
+        docker,
+        { '/usr/lib/os-release': release, [manager]: speaks },
+        'debian:bookworm',
+      );
+      const { systemScript } = await new BoxBuilder(docker).family(image, never);
+      const step = { image, script: systemScript, input: false, scratch: [] };
+      await withBuildContainer(docker, step, never, async (container) => {
+        const onLine = (line: string): void => void lines.push(line);
+        await runStep(container, { what: 'Installing', onLine, signal: never, timeoutMs: 60_000 });
+      });
+    },
+    { signal: never },
+  );
+  return lines;
+}
+
+describe('what is added to an image', () => {
+  it.each([
+    ['ID=fedora\n', '/usr/bin/dnf', /^dnf install -y .*--allowerasing systemd .*openssh-server/],
+    ['ID=rhel\n', '/usr/bin/microdnf', /^microdnf install -y (?!.*allowerasing).*systemd .*openssh-server/],
+    ['ID=centos\n', '/usr/bin/yum', /^yum install -y systemd .*openssh-server/],
+    ['ID=alpine\n', '/usr/sbin/apk', /^apk add --no-cache openrc openssh-server /],
+  ])('is asked of its own package manager: %j with %s', async (release, manager, call) => {
+    const lines = await installed(release, manager);
+    expect(lines[0]).toMatch(call);
+    expect(lines.length).toBeLessThanOrEqual(2);
   });
 });

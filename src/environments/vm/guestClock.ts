@@ -9,14 +9,23 @@ export const clockToleranceMs = 1_000;
 /** A guest in software emulation may be slow to get there, and is then off by as much: how often it is told. */
 const attempts = 3;
 
+/** BusyBox's date knows whole seconds only. @param at of the shell, such as `$1`: a time by `timeFor` */
+export function setTime(at: string): string {
+  return `at=${at}; date -u -s "$at" > /dev/null 2>&1 || date -u -s "\${at%.*}" > /dev/null`;
+}
+
 /** Sets the clock to what it is told, line by line, and answers each time. */
-const waiting = 'while read -r at; do date -u -s "$at" > /dev/null; echo set; done';
+const waiting = `while read -r line; do ${setTime('$line')}; echo set; done`;
 
 /** Sets the guest's clock, which stood still while the machine was suspended. */
 export async function setGuestClock(connection: Connection, signal: AbortSignal): Promise<void> {
   await tell(async (at) => {
     // One program and no shell around it: in software emulation each one costs a fifth of a second.
-    await run(connection, { argv: ['date', '-u', '-s', at], user: 'root', cwd: '/' }, signal);
+    const set = await run(connection, { argv: ['date', '-u', '-s', at], user: 'root', cwd: '/' }, signal);
+    if (set.code === 0) return;
+    // BusyBox's date knows whole seconds only.
+    const whole = at.replace(/\.\d*$/, '');
+    await run(connection, { argv: ['date', '-u', '-s', whole], user: 'root', cwd: '/' }, signal);
   });
 }
 

@@ -1,4 +1,5 @@
 import type { MergedConfiguration } from '../../engines/devcontainerCli.ts';
+import { guestInit } from './guestInit.ts';
 
 /** What Docker gives a program whose image says nothing of PATH. */
 const dockerPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -119,7 +120,7 @@ export function prepareGuest(input: {
 printf '%s\\n' "$1" > /etc/hostname
 printf '127.0.1.1\\t%s\\n' "$1" >> /etc/hosts
 printf '%s' "$1" > /proc/sys/kernel/hostname
-systemctl start switchyard-grow.service
+${guestInit.grow}
 mkdir -p -- "$3"
 chown "$2:" -- "$3"
 sed -i '/^SetEnv /d' /etc/switchyard/sshd_config

@@ -4,13 +4,8 @@ import type { Logger } from '../../base/log.ts';
 import type { Connection } from '../../connections/connection.ts';
 import { run } from '../../connections/run.ts';
 import { leaveAgent } from '../../sync/guest/waitingAgent.ts';
-import { clockToleranceMs, setGuestClock, timeFor } from './guestClock.ts';
-
-/**
- * Waits until the services of the image have started, for two minutes at most: what a snapshot finds half-started goes
- * on starting after each time that it is restored, and whoever comes back waits for it.
- */
-const calmDown = 'timeout 120 systemctl is-system-running --wait > /dev/null 2>&1 || :';
+import { guestInit } from './guestInit.ts';
+import { clockToleranceMs, setGuestClock, setTime, timeFor } from './guestClock.ts';
 
 /** Where the sync's agent waits in the snapshot's memory. */
 export const agentSocket = '/run/switchyard-agent/socket';
@@ -28,15 +23,19 @@ cat "/proc/$sshd/task/$sshd/children" > /run/switchyard-logins`;
  * Sets the clock, which stood still, ends the logins of that moment, and asks for the address once more: the lease may be
  * over, and given away.
  */
-const wakeUp = `date -u -s "$1" > /dev/null
+const wakeUp = `${setTime('$1')}
 read -r logins < /run/switchyard-logins || :
 for pid in $logins; do kill "$pid" || :; done
 rm -f /run/switchyard-logins
 if read -r dhcp < /run/switchyard-dhcp.pid; then kill -USR1 "$dhcp"; fi`;
 
-/** Waits until the machine has nothing to do but what its user asks. @throws SwitchyardError `ssh.failed` */
+/**
+ * Waits until the machine has nothing to do but what its user asks, for two minutes at most: what a snapshot finds
+ * half-started goes on starting after each time that it is restored, and whoever comes back waits for it.
+ * @throws SwitchyardError `ssh.failed`
+ */
 export async function untilCalm(connection: Connection, signal: AbortSignal): Promise<void> {
-  await asRoot(connection, calmDown, signal);
+  await asRoot(connection, guestInit.settle, signal);
 }
 
 /** To be called just before the snapshot is taken. @throws SwitchyardError `ssh.failed` */

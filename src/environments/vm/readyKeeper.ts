@@ -10,6 +10,7 @@ import { virshCommands } from '../../engines/virsh.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
 import { chooseAcceleration, probeVirtualisation } from './acceleration.ts';
 import { recipeKey } from './image/boxBuilder.ts';
+import { families } from './image/family.ts';
 import type { BoxStore } from './image/boxStore.ts';
 import { contentKey } from './image/keys.ts';
 import { configHash } from './projectImage.ts';
@@ -124,6 +125,7 @@ export class ReadyKeeper {
     const { type } = chooseAcceleration(settings.acceleration, await probeVirtualisation());
     const { hypervisor, libvirt } = await this.#runner.run(virshCommands.version(), { signal });
     const sizes = [cpus, memoryBytes, diskBytes].map(String);
-    return contentKey(await configHash(this.#project), recipeKey(type), ...sizes, hypervisor, libvirt);
+    const recipes = families.map((family) => recipeKey(family, type));
+    return contentKey(await configHash(this.#project), ...recipes, ...sizes, hypervisor, libvirt);
   }
 }

@@ -9,7 +9,10 @@ export interface VagrantfileInput {
   readonly version?: string | undefined;
   readonly domainPrefix: string;
   readonly machine: string;
-  /** How to log in; undefined: as the box says, and Vagrant gives it a key of its own. */
+  /**
+   * How to log in; undefined: as the box says, and Vagrant gives it a key of its own. As root, Vagrant does without
+   * sudo, which an image need not have.
+   */
   readonly login?: { readonly user: string; readonly privateKeyFile: string };
   readonly cpus: number;
   readonly memoryBytes: number;
@@ -58,7 +61,7 @@ ${
     : `  config.ssh.username = ${rubyString(login.user)}
   config.ssh.private_key_path = ${rubyString(login.privateKeyFile)}
   config.ssh.insert_key = false
-`
+${login.user === 'root' ? "  config.ssh.sudo_command = '%c'\n" : ''}`
 }  config.ssh.shell = 'sh'
   config.vm.provider :libvirt do |libvirt|
     libvirt.uri = ${rubyString(input.uri)}

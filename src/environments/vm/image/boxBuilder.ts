@@ -23,17 +23,16 @@ const builderTag = `switchyard-box-builder:${contentKey(
 )}`;
 
 /**
- * What, besides the image, decides what a box holds. Part of a box's key, so that a new version of
- * Switchyard builds boxes anew where its recipe changed.
+ * What, besides the image, decides what a box of an image of this family holds. Part of a box's key, so that a new
+ * version of Switchyard builds boxes anew where their recipe changed.
  */
-export function recipeKey(acceleration: Acceleration['type']): string {
+export function recipeKey(family: Family, acceleration: Acceleration['type']): string {
+  const noKeys = { userPrivate: '', userPublic: '', hostPrivate: '', hostPublic: '' };
   return contentKey(
     builderTag,
     assembleScript,
-    familyOf({ name: 'Debian', ids: ['debian'] }, '').systemScript,
-    ...guestFiles({ userPrivate: '', userPublic: '', hostPrivate: '', hostPublic: '' }, acceleration).map(
-      (file) => file.path + file.content,
-    ),
+    family.systemScript,
+    ...guestFiles(family.init, noKeys, acceleration).map((file) => file.path + file.content),
   );
 }
 
@@ -58,23 +57,29 @@ export class BoxBuilder {
 
   /**
    * Builds a box file (a tar archive with metadata.json, Vagrantfile and box.img).
-   * @param image id of an image that the engine has
+   * @param of the id of an image that the engine has, and its family
    * @param boxFile where to write it; removed again where the build fails
-   * @throws SwitchyardError `image.family`, `image.buildFailed`, `image.unavailable`, `disk.full`, `timeout`
+   * @throws SwitchyardError `image.buildFailed`, `image.unavailable`, `disk.full`, `timeout`
    */
-  async build(image: string, boxFile: string, keys: GuestKeys, options: BuildOptions): Promise<void> {
+  async build(
+    of: { readonly image: string; readonly family: Family },
+    boxFile: string,
+    keys: GuestKeys,
+    options: BuildOptions,
+  ): Promise<void> {
+    const { image, family } = of;
     const { progress, signal } = options;
     const onLine = (line: string): void => progress.line(line);
     await sweepBuildContainers(this.#docker, signal);
-    const family = await this.family(image, signal);
     await this.#ensureBuilder(progress, signal);
     progress.step(l10n.t('Adding a kernel'));
+    const files = guestFiles(family.init, keys, options.acceleration);
     const system = { image, script: family.systemScript, input: false, scratch: [] };
     await withBuildContainer(this.#docker, system, signal, async (layer) => {
       const what = l10n.t('The packages that a virtual machine needs could not be added to the image.');
       await runStep(layer, { what, onLine, signal, timeoutMs: stepMs });
       progress.step(l10n.t('Writing the disk'));
-      await this.#assemble(layer, boxFile, guestFiles(keys, options.acceleration), onLine, signal);
+      await this.#assemble(layer, boxFile, files, onLine, signal);
     });
   }
 
@@ -83,8 +88,9 @@ export class BoxBuilder {
     const step = { image, script: '', input: false, scratch: [] };
     return withBuildContainer(this.#docker, step, signal, async (container) => {
       const family = familyOf(await distributionOf(container, signal), image);
-      for (const program of family.programs) {
-        if (!(await isThere(container, program, signal))) throw lacks(image, program);
+      for (const programs of family.programs) {
+        const there = await Promise.all(programs.map((program) => isThere(container, program, signal)));
+        if (!there.includes(true)) throw lacks(image, programs);
       }
       return family;
     });

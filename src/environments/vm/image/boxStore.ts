@@ -1,19 +1,7 @@
-import {
-  access,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  statfs,
-  writeFile,
-} from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as l10n from '@vscode/l10n';
 import { abortable } from '../../../base/abort.ts';
-import { SwitchyardError } from '../../../base/errors.ts';
 import { exists } from '../../../base/exists.ts';
 import type { Logger } from '../../../base/log.ts';
 import { isOwnerGone, ownerTag } from '../../../base/processLedger.ts';
@@ -25,7 +13,9 @@ import { virshCommands } from '../../../engines/virsh.ts';
 import { virshError } from '../../../engines/virshErrors.ts';
 import { BoxBuilder, recipeKey, type BuildOptions } from './boxBuilder.ts';
 import { uploadBootFiles, type DirectBoot } from './directBoot.ts';
+import { families, type Family } from './family.ts';
 import { contentKey, generateKeys } from './keys.ts';
+import { expectRoom } from './room.ts';
 
 /** A box that Switchyard built, ready for Vagrant. */
 export interface Box {
@@ -40,9 +30,6 @@ export interface Box {
   /** Bytes of its disk image. */
   readonly diskBytes: number;
 }
-
-/** Bytes that must be free before a box is built: image, disk and box lie on the disk at the same time. */
-const neededBytes = 2 * 2 ** 30;
 
 /** How the folder of a build that is under way begins. */
 const unfinished = '.build-';
@@ -88,10 +75,27 @@ export class BoxStore {
     options: BuildOptions,
   ): Promise<{ box: Box; cached: boolean }> {
     // Vagrant's boxes belong to the whole account: another editor's storage has keys of its own for them.
-    const key = contentKey(recipeKey(options.acceleration), this.#folder, ...layers);
-    let box = await this.find(key);
-    const cached = box !== undefined;
-    while (!box) {
+    const keyFor = (family: Family): string =>
+      contentKey(recipeKey(family, options.acceleration), this.#folder, ...layers);
+    // An image is of one family only, so a box for any of them is the right one, and the image need not be asked.
+    const found = await Promise.all(families.map((family) => this.find(keyFor(family))));
+    const there = found.find((one) => one !== undefined);
+    const box = there ?? (await this.#make(image, keyFor, options));
+    await mkdir(path.join(this.#folder, box.key, 'users'), { recursive: true });
+    await writeFile(path.join(this.#folder, box.key, 'users', user), '');
+    return { box, cached: there !== undefined };
+  }
+
+  /** Builds it, or waits for who does. */
+  async #make(image: string, keyFor: (family: Family) => string, options: BuildOptions): Promise<Box> {
+    const family = await this.#docker.ask(
+      l10n.t('The box of the virtual machine could not be built.'),
+      (docker) => new BoxBuilder(docker).family(image, options.signal),
+      // Not abandoned when the signal fires, but awaited: its container is gone when this is over.
+      { signal: new AbortController().signal, timeoutMs: Infinity },
+    );
+    const key = keyFor(family);
+    for (;;) {
       const other = this.#building.get(key);
       if (other) {
         options.progress.step(l10n.t('Waiting for the same box, which another project is building'));
@@ -100,20 +104,18 @@ export class BoxStore {
           (error: unknown) => this.#log.debug(`The other build failed: ${String(error)}`),
         );
         await abortable(over, options.signal);
-        box = await this.find(key);
+        const box = await this.find(key);
+        if (box) return box;
         continue;
       }
-      const building = this.#build(key, image, options);
+      const building = this.#build(key, { image, family }, options);
       this.#building.set(key, building);
       try {
-        box = await building;
+        return await building;
       } finally {
         this.#building.delete(key);
       }
     }
-    await mkdir(path.join(this.#folder, key, 'users'), { recursive: true });
-    await writeFile(path.join(this.#folder, key, 'users', user), '');
-    return { box, cached };
   }
 
   /** A box that was built and that Vagrant still has. */
@@ -160,11 +162,15 @@ export class BoxStore {
     }
   }
 
-  async #build(key: string, image: string, options: BuildOptions): Promise<Box> {
+  async #build(
+    key: string,
+    of: { readonly image: string; readonly family: Family },
+    options: BuildOptions,
+  ): Promise<Box> {
     const { progress, signal } = options;
     await mkdir(this.#folder, { recursive: true });
     await this.#sweep();
-    await this.#expectRoom();
+    await expectRoom([this.#folder, this.#vagrantHome]);
     const name = boxName(key);
     const temporary = await mkdtemp(path.join(this.#folder, unfinished));
     await writeFile(path.join(temporary, 'owner'), ownerTag());
@@ -175,7 +181,7 @@ export class BoxStore {
       const file = path.join(temporary, 'new.box');
       await this.#docker.ask(
         what,
-        (docker) => new BoxBuilder(docker).build(image, file, keys, options),
+        (docker) => new BoxBuilder(docker).build(of, file, keys, options),
         // Not abandoned when the signal fires, but awaited: its containers are gone when this is over.
         { signal: new AbortController().signal, timeoutMs: Infinity },
       );
@@ -252,27 +258,6 @@ export class BoxStore {
       });
     } catch (error) {
       throw vagrantError(error, what);
-    }
-  }
-
-  async #expectRoom(): Promise<void> {
-    for (const folder of [this.#folder, this.#vagrantHome]) {
-      if (!(await exists(folder))) continue;
-      const { bavail, bsize } = await statfs(folder);
-      if (bavail * bsize >= neededBytes) continue;
-      throw new SwitchyardError({
-        code: 'disk.full',
-        what: l10n.t('The box of the virtual machine could not be built.'),
-        why: l10n.t(
-          'Less than {0} GB are free on the disk that holds {1}.',
-          Math.round(neededBytes / 2 ** 30),
-          folder,
-        ),
-        next: l10n.t(
-          'Free some: virtual machines and boxes of other projects, images that are no longer needed.',
-        ),
-        remedies: [{ do: 'retry' }, { do: 'showLog' }],
-      });
     }
   }
 

@@ -1,5 +1,8 @@
 import * as l10n from '@vscode/l10n';
 import { SwitchyardError } from '../../../base/errors.ts';
+import type { InitSystem } from './initSystem.ts';
+import { openrc } from './openrc.ts';
+import { systemd } from './systemd.ts';
 
 /** What an image's /etc/os-release says of its distribution. */
 export interface Distribution {
@@ -11,17 +14,22 @@ export interface Distribution {
 
 /** A group of distributions that become a machine in the same way. */
 export interface Family {
-  readonly name: 'debian';
-  /** Without which nothing can be added to an image; absolute paths in it. */
-  readonly programs: readonly string[];
-  /** Runs as root in a container of the image; afterwards the image can boot with systemd and has sshd. */
+  readonly name: 'debian' | 'fedora' | 'alpine';
+  /** `ID` or `ID_LIKE` of its distributions. */
+  readonly ids: readonly string[];
+  /** Without which nothing can be added to an image; absolute paths in it. Of each line, one will do. */
+  readonly programs: readonly (readonly string[])[];
+  readonly init: InitSystem;
+  /** Runs as root in a container of the image; afterwards the image has its init system, sshd and what machines use. */
   readonly systemScript: string;
 }
 
 // python3 runs the agent of the workspace sync.
 const debian: Family = {
   name: 'debian',
-  programs: ['/bin/sh', '/usr/bin/apt-get'],
+  ids: ['debian', 'ubuntu'],
+  programs: [['/bin/sh'], ['/usr/bin/apt-get']],
+  init: systemd,
   systemScript: String.raw`
 set -eu
 export DEBIAN_FRONTEND=noninteractive
@@ -34,6 +42,52 @@ apt-get clean
 rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub
 `,
 };
+
+/**
+ * The container image of Fedora has parts of systemd as packages of their own (systemd-standalone-*), which exclude the
+ * whole: `--allowerasing` lets them go. microdnf has no such option. SELinux stays off: the kernel is Debian's, which
+ * starts it only where it is told to.
+ */
+const fedora: Family = {
+  name: 'fedora',
+  ids: ['fedora', 'rhel', 'centos', 'rocky', 'almalinux'],
+  programs: [['/bin/sh'], ['/usr/bin/dnf', '/usr/bin/microdnf', '/usr/bin/yum']],
+  init: systemd,
+  systemScript: String.raw`
+set -eu
+packages='systemd systemd-udev dbus openssh-server sudo iproute kmod e2fsprogs util-linux python3'
+if command -v dnf > /dev/null; then
+  dnf install -y --setopt=install_weak_deps=False --allowerasing $packages
+  dnf clean all
+elif command -v microdnf > /dev/null; then
+  microdnf install -y --setopt=install_weak_deps=0 $packages
+  microdnf clean all
+else
+  yum install -y $packages
+  yum clean all
+fi
+[ -e /sbin/init ] || ln -s ../lib/systemd/systemd /usr/sbin/init
+rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub
+`,
+};
+
+/**
+ * All from the main repository, for an image need not have the other. resize2fs and e2label are in e2fsprogs-extra.
+ * @see https://pkgs.alpinelinux.org
+ */
+const alpine: Family = {
+  name: 'alpine',
+  ids: ['alpine'],
+  programs: [['/bin/sh'], ['/sbin/apk', '/usr/bin/apk']],
+  init: openrc,
+  systemScript: String.raw`
+set -eu
+apk add --no-cache openrc openssh-server e2fsprogs e2fsprogs-extra blkid mount umount sfdisk partx python3
+rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub
+`,
+};
+
+export const families: readonly Family[] = [debian, fedora, alpine];
 
 /**
  * Reads os-release.
@@ -61,22 +115,32 @@ export function parseOsRelease(text: string): Distribution {
  * @throws SwitchyardError `image.family`
  */
 export function familyOf(distribution: Distribution | undefined, image: string): Family {
-  if (distribution?.ids.some((id) => id === 'debian' || id === 'ubuntu')) return debian;
+  // What it is counts more than what it is like.
+  for (const id of distribution?.ids ?? []) {
+    const family = families.find(({ ids }) => ids.includes(id));
+    if (family) return family;
+  }
   throw cannotBecome(
     image,
     distribution
-      ? l10n.t('It is built on {0}; a machine can be made of Debian and Ubuntu images.', distribution.name)
+      ? l10n.t(
+          'It is built on {0}; a machine can be made of Debian, Ubuntu, Fedora and Alpine images.',
+          distribution.name,
+        )
       : l10n.t('It does not say what distribution it is built on: it has no os-release file.'),
   );
 }
 
-/** An image of a family that lacks what every image of that family has. @param program absolute path in the image */
-export function lacks(image: string, program: string): SwitchyardError {
+/**
+ * An image of a family that lacks what every image of that family has.
+ * @param programs absolute paths in the image, of which one would do
+ */
+export function lacks(image: string, programs: readonly string[]): SwitchyardError {
   return cannotBecome(
     image,
-    program === '/bin/sh'
+    programs.includes('/bin/sh')
       ? l10n.t('It has no shell, so nothing that a machine needs can be added to it.')
-      : l10n.t('It has no {0}, so nothing that a machine needs can be added to it.', program),
+      : l10n.t('It has no {0}, so nothing that a machine needs can be added to it.', programs.join(', ')),
   );
 }
 
@@ -85,7 +149,9 @@ function cannotBecome(image: string, why: string): SwitchyardError {
     code: 'image.family',
     what: l10n.t('The image {0} cannot become a virtual machine.', image),
     why,
-    next: l10n.t('Base the Dockerfile on Debian or Ubuntu, or open the project in the container.'),
+    next: l10n.t(
+      'Base the Dockerfile on Debian, Ubuntu, Fedora or Alpine, or open the project in the container.',
+    ),
     remedies: [{ do: 'showLog' }],
   });
 }

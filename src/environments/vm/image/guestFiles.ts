@@ -1,16 +1,6 @@
 import type { Acceleration } from '../acceleration.ts';
-import {
-  firstTarget,
-  restUnit,
-  restScript,
-  sshdConfig,
-  sshdUnit,
-  networkUnit,
-  dhcpScript,
-  growUnit,
-  growScript,
-  warmUnit,
-} from './guestUnits.ts';
+import { dhcpScript, growScript, sshdConfig } from './guestPrograms.ts';
+import type { InitSystem } from './initSystem.ts';
 import type { GuestKeys } from './keys.ts';
 import type { TarFile } from './tar.ts';
 
@@ -32,75 +22,28 @@ const inSoftware = ['mitigations=off', 'norandmaps', 'cryptomgr.notests'];
  * all what a terminal needs.
  * @see https://www.kernel.org/doc/html/latest/admin-guide/kernel-parameters.html
  */
-export function kernelCommandLine(acceleration: Acceleration['type']): string {
-  const common = 'console=ttyS0 quiet systemd.show_status=true net.ifnames=0 systemd.unit=switchyard.target';
-  return acceleration === 'tcg' ? [common, ...inSoftware].join(' ') : common;
+export function kernelCommandLine(init: InitSystem, acceleration: Acceleration['type']): string {
+  const common = ['console=ttyS0', 'quiet', 'net.ifnames=0', ...init.kernelOptions];
+  return [...common, ...(acceleration === 'tcg' ? inSoftware : [])].join(' ');
 }
-
-/** Units that a machine for development never needs, and that cost time at boot or wake it up later. */
-const masked = [
-  ...['ssh.service', 'ssh.socket', 'sshd.service'],
-  ...['systemd-networkd.service', 'systemd-networkd.socket', 'systemd-networkd-wait-online.service'],
-  ...['networking.service', 'ifup@eth0.service', 'systemd-timesyncd.service'],
-  ...['getty.target', 'getty-static.service', 'console-getty.service'],
-  ...['serial-getty@ttyS0.service', 'getty@tty1.service'],
-  ...['e2scrub_reap.service', 'e2scrub_all.timer', 'fstrim.timer', 'dpkg-db-backup.timer'],
-  ...['apt-daily.timer', 'apt-daily-upgrade.timer', 'motd-news.timer', 'man-db.timer'],
-  ...['systemd-remount-fs.service', 'systemd-sysusers.service', 'systemd-machine-id-commit.service'],
-  ...['systemd-pstore.service', 'systemd-journal-flush.service', 'systemd-binfmt.service'],
-  ...['systemd-update-utmp.service', 'systemd-update-utmp-runlevel.service'],
-  ...['dev-hugepages.mount', 'sys-kernel-debug.mount', 'sys-kernel-tracing.mount'],
-  ...['modprobe@configfs.service', 'modprobe@dm_mod.service', 'modprobe@drm.service'],
-  ...['modprobe@efi_pstore.service', 'modprobe@fuse.service', 'modprobe@loop.service'],
-];
-
-/**
- * Programs that systemd runs before anything else, one after the other, to find out what such a machine has
- * not: encrypted or verified disks, other partitions, a boot loader that counts, consoles to log in at. In
- * software emulation they take longer than the kernel does.
- */
-const noGenerators = [
-  ...['systemd-bless-boot-generator', 'systemd-cryptsetup-generator', 'systemd-debug-generator'],
-  ...['systemd-getty-generator', 'systemd-gpt-auto-generator', 'systemd-hibernate-resume-generator'],
-  ...['systemd-integritysetup-generator', 'systemd-run-generator', 'systemd-system-update-generator'],
-  'systemd-veritysetup-generator',
-];
-
-/**
- * A terminal may be open before systemd comes to /tmp, so what is there stays: as in a container, where no
- * start clears it either.
- */
-const tmpfiles = 'd /tmp 1777 root root -\n';
 
 /** Of the chipset, which QEMU gives every machine; nothing is attached to it. */
 const noModules = 'blacklist ata_piix\nblacklist ata_generic\nblacklist powernow_k8\n';
 
 /** The files for the builder container: what goes into the guest under /in/root, its own input beside it. */
-export function guestFiles(keys: GuestKeys, acceleration: Acceleration['type']): TarFile[] {
-  const unit = (name: string, text: string): TarFile => ({
-    path: `in/root/etc/systemd/system/${name}`,
-    mode: 0o644,
-    content: text,
-  });
+export function guestFiles(init: InitSystem, keys: GuestKeys, acceleration: Acceleration['type']): TarFile[] {
+  const sshd = [sshdConfig, ...init.sshdOptions.map((line) => `${line}\n`)].join('');
   return [
-    unit('switchyard.target', firstTarget),
-    unit('switchyard-rest.service', restUnit),
-    unit('switchyard-sshd.service', sshdUnit(acceleration)),
-    unit('switchyard-network.service', networkUnit),
-    unit('switchyard-grow.service', growUnit),
-    unit('switchyard-warm.service', warmUnit),
+    ...init.files(acceleration),
     { path: 'in/root/usr/lib/switchyard/dhcp', mode: 0o755, content: dhcpScript },
-    { path: 'in/root/usr/lib/switchyard/rest', mode: 0o755, content: restScript },
     { path: 'in/root/usr/lib/switchyard/grow', mode: 0o755, content: growScript },
-    { path: 'in/root/etc/switchyard/sshd_config', mode: 0o644, content: sshdConfig },
+    { path: 'in/root/etc/switchyard/sshd_config', mode: 0o644, content: sshd },
     { path: 'in/root/etc/switchyard/authorized_keys', mode: 0o644, content: `${keys.userPublic}\n` },
     { path: 'in/root/etc/switchyard/ssh_host_ed25519_key', mode: 0o600, content: keys.hostPrivate },
     { path: 'in/root/etc/switchyard/ssh_host_ed25519_key.pub', mode: 0o644, content: `${keys.hostPublic}\n` },
-    { path: 'in/root/etc/tmpfiles.d/tmp.conf', mode: 0o644, content: tmpfiles },
     { path: 'in/root/etc/modprobe.d/switchyard.conf', mode: 0o644, content: noModules },
-    { path: 'in/generators', mode: 0o644, content: `${noGenerators.join('\n')}\n` },
-    { path: 'in/masked', mode: 0o644, content: `${masked.join('\n')}\n` },
-    { path: 'in/cmdline', mode: 0o644, content: kernelCommandLine(acceleration) },
+    { path: 'in/arrange', mode: 0o644, content: init.arrange },
+    { path: 'in/cmdline', mode: 0o644, content: kernelCommandLine(init, acceleration) },
   ];
 }
 
@@ -122,7 +65,7 @@ tar -x -f - -C "$root" --numeric-owner --same-owner --same-permissions --xattrs 
   --anchored --exclude='dev/*' --exclude='proc/*' --exclude='sys/*'
 cd "$root"
 rm -f .dockerenv
-mkdir -p dev proc sys run tmp etc/systemd/system
+mkdir -p dev proc sys run tmp
 chmod 1777 tmp
 # Where the kernel has AppArmor, Docker starts nothing without its parser. An image without it asks for none.
 [ -e sbin/apparmor_parser ] || [ -e usr/sbin/apparmor_parser ] || sed -i 's/$/ apparmor=0/' /in/cmdline
@@ -134,29 +77,16 @@ cp -a /switchyard/modules/. "$modules/"
 cp /switchyard/busybox usr/lib/switchyard/busybox
 cp /switchyard/vmlinuz /switchyard/initrd.img /in/cmdline /work/out/
 cp -a --no-preserve=ownership /in/root/. .
-ln -sfn /usr/lib/systemd/system/multi-user.target etc/systemd/system/default.target
-[ -e usr/lib/systemd/system/multi-user.target ] ||
-  ln -sfn /lib/systemd/system/multi-user.target etc/systemd/system/default.target
-while read -r unit; do ln -sfn /dev/null "etc/systemd/system/$unit"; done < /in/masked
-mkdir -p etc/systemd/system-generators
-while read -r name; do ln -sfn /dev/null "etc/systemd/system-generators/$name"; done < /in/generators
-wants() {
-  mkdir -p "etc/systemd/system/$1.wants"
-  ln -sfn "/etc/systemd/system/$2" "etc/systemd/system/$1.wants/$2"
-}
-wants sysinit.target switchyard-network.service
-wants sysinit.target switchyard-sshd.service
-wants multi-user.target switchyard-grow.service
-# An empty one is filled at the first boot, so that no two machines share it.
-: > etc/machine-id
-rm -f etc/resolv.conf etc/hosts var/lib/dbus/machine-id
+. /in/arrange
+rm -f etc/resolv.conf etc/hosts
 : > etc/resolv.conf
 printf '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n' > etc/hosts
 echo '# The root file system is mounted by the initial RAM disk.' > etc/fstab
 # Without PAM sshd refuses an account whose password is locked by "!", also to a key; "*" is no password.
-sed -i -E 's/^([^:]+):!+\*?:/\1:*:/' etc/shadow
+[ ! -f etc/shadow ] || sed -i -E 's/^([^:]+):!+\*?:/\1:*:/' etc/shadow
 # Login shells keep the image's PATH, as in a container that the Dev Containers CLI made.
-[ ! -f etc/profile ] || sed -i -E 's/^([[:space:]]*)PATH="([^"$]*)"[[:space:]]*$/\1PATH="$\{PATH:-\2\}"/' etc/profile
+[ ! -f etc/profile ] ||
+  sed -i -E 's/^([[:space:]]*(export )?)PATH="?([^"$;[:space:]]*)"?[[:space:]]*$/\1PATH="$\{PATH:-\3\}"/' etc/profile
 
 echo 'Writing the disk'
 apparent=$(du -sm --apparent-size . | cut -f1)

@@ -1,4 +1,5 @@
 import { quote, quoteAll } from '../../../base/shell.ts';
+import { guestInit } from '../guestInit.ts';
 import type { GuestMount } from './plan.ts';
 
 /** Below it each copy has a folder of its own, named by its key, with the copy in it as `it`. */
@@ -6,22 +7,6 @@ export const copiesFolder = '/var/lib/switchyard/mounts';
 
 /** Mounts all that is not mounted yet; what cannot be is said, line by line, on the standard error. */
 export const mountProgram = '/etc/switchyard/mount';
-
-/** Nobody is let in before everything is in its place. */
-const unit = `[Unit]
-Description=Switchyard: the mounts of devcontainer.json
-DefaultDependencies=no
-Conflicts=shutdown.target
-Before=switchyard-sshd.service shutdown.target
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=${mountProgram}
-StandardOutput=kmsg
-StandardError=kmsg
-TimeoutStartSec=60
-`;
 
 /**
  * As Docker does it: a volume that is empty gets what the image has at its place, with owner and mode, when a
@@ -151,20 +136,19 @@ export function mountScript(
   ].join('\n');
 }
 
-/** Puts the program and its unit into a new machine, and runs it for the first time. Its input is the program. */
+/** Puts the program into a new machine, which runs it at each boot, and runs it for the first time. Its input is the program. */
 export const installMounts: readonly string[] = [
   '/bin/sh',
   '-c',
   `set -eu
-mkdir -p /etc/switchyard /etc/systemd/system/switchyard.target.wants
+mkdir -p /etc/switchyard
 cat > ${mountProgram}
 chmod 0755 ${mountProgram}
-printf %s "$1" > /etc/systemd/system/switchyard-mounts.service
-ln -sfn ../switchyard-mounts.service /etc/systemd/system/switchyard.target.wants/switchyard-mounts.service
+program=${mountProgram}
+${guestInit.mountAtBoot}
 exec ${mountProgram} new
 `,
   'install',
-  unit,
 ];
 
 /** Takes a copy's place before what comes on the standard input as a tar archive is put there. */

@@ -6,6 +6,7 @@ import { lastLines } from '../../../base/process.ts';
 import type { Progress } from '../../../base/progress.ts';
 import type { Connection } from '../../../connections/connection.ts';
 import { run } from '../../../connections/run.ts';
+import { guestInit } from '../guestInit.ts';
 import type { OtherServices } from './guestCompose.ts';
 
 /** What is known of a machine's other services from when it was made. */
@@ -95,7 +96,7 @@ export async function startServices(
  */
 const startScript = `project=$1 onmachine=$2
 shift 2
-${findCompose}systemctl start docker.service >/dev/null 2>&1
+${findCompose}{ ${guestInit.startDocker}; } >/dev/null 2>&1
 deadline=$(($(date +%s) + ${engineSeconds}))
 until docker version >/dev/null 2>&1; do
   [ "$(date +%s)" -lt $deadline ] || { docker version >&2; exit 1; }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Connection } from '../../../../src/connections/connection.ts';
-import { WaitingClock } from '../../../../src/environments/vm/guestClock.ts';
+import { setGuestClock, WaitingClock } from '../../../../src/environments/vm/guestClock.ts';
 import { localConnection } from '../hooks/localConnection.ts';
 
 const never = new AbortController().signal;
@@ -13,18 +13,26 @@ describe('a program that waits for the time', () => {
   let connection: Connection;
   let clock: WaitingClock;
 
-  /** @param slowness seconds that each setting takes */
-  async function begin(slowness: string): Promise<void> {
+  /** @param then what the program does that sets it, after it noted that */
+  async function prepare(then: string): Promise<void> {
     const date = path.join(folder, 'date');
-    await writeFile(date, `#!/bin/sh\necho "$@" >> ${folder}/set\n/bin/sleep ${slowness}\n`);
+    await writeFile(date, `#!/bin/sh\necho "$@" >> ${folder}/set\n${then}\n`);
     await chmod(date, 0o755);
     const local = localConnection();
     connection = {
       ...local,
       exec: (request, signal) => local.exec({ ...request, env: { PATH: `${folder}:/usr/bin:/bin` } }, signal),
     };
+  }
+
+  /** @param slowness seconds that each setting takes */
+  async function begin(slowness: string): Promise<void> {
+    await prepare(`/bin/sleep ${slowness}`);
     clock = await WaitingClock.begin(connection, never);
   }
+
+  /** As BusyBox's does. */
+  const wholeSecondsOnly = 'case $3 in *.*) exit 1 ;; esac';
 
   const settings = async (): Promise<readonly string[]> =>
     (await readFile(path.join(folder, 'set'), 'utf8')).trimEnd().split('\n');
@@ -55,6 +63,21 @@ describe('a program that waits for the time', () => {
     await begin('1.1');
     await clock.set(never);
     expect(await settings()).toHaveLength(3);
+  });
+
+  it('sets it to the whole second where its program knows no other', async () => {
+    await prepare(wholeSecondsOnly);
+    clock = await WaitingClock.begin(connection, never);
+    await clock.set(never);
+    await setGuestClock(connection, never);
+    const set = await settings();
+    expect(set.map((line) => line.replaceAll(/\d+/g, '0'))).toEqual([
+      '-u -s @0.0',
+      '-u -s @0',
+      '-u -s @0.0',
+      '-u -s @0',
+    ]);
+    expect(set[0]?.startsWith(`${set[1] ?? '?'}.`)).toBe(true);
   });
 
   it('says so when it is gone', async () => {

@@ -9,12 +9,9 @@ import {
   withUserEnv,
 } from '../../../../src/environments/vm/guestSetup.ts';
 import { ignoredProperties } from '../../../../src/environments/properties.ts';
-import { familyOf, parseOsRelease } from '../../../../src/environments/vm/image/family.ts';
-import { firstFile, packFiles } from '../../../../src/environments/vm/image/tar.ts';
 import { bootFailure, noAnswer } from '../../../../src/environments/vm/machine.ts';
 import { rubyString, vagrantfile } from '../../../../src/environments/vm/vagrantfile.ts';
 import { SwitchyardError } from '../../../../src/base/errors.ts';
-import { Readable } from 'node:stream';
 
 const image = { env: ['PATH=/opt/x:/bin', 'GREETING=hello world', 'EQ=a=b'], user: 'app:app' };
 
@@ -162,38 +159,6 @@ describe('acceleration', () => {
   it('reads the flags of /proc/cpuinfo as words', () => {
     expect(hasVirtualisation('flags\t\t: fpu vme svm sse\n')).toBe(true);
     expect(hasVirtualisation('flags\t\t: fpu vmxnet svm_lock\nmodel name\t: vmx\n')).toBe(false);
-  });
-});
-
-describe('image families', () => {
-  it('read os-release, with its quotes', () => {
-    expect(parseOsRelease('PRETTY_NAME="Ubuntu 24.04 LTS"\nID=ubuntu\nID_LIKE=debian\n')).toEqual({
-      name: 'Ubuntu 24.04 LTS',
-      ids: ['ubuntu', 'debian'],
-    });
-  });
-
-  it('take Debian, Ubuntu and what is like them', () => {
-    expect(familyOf(parseOsRelease('ID=debian'), 'x').name).toBe('debian');
-    expect(familyOf(parseOsRelease('ID=linuxmint\nID_LIKE="ubuntu debian"'), 'x').name).toBe('debian');
-  });
-
-  it('name the family that cannot be taken', () => {
-    for (const [text, found] of [
-      ['ID=alpine\nPRETTY_NAME="Alpine Linux v3.20"', 'Alpine Linux v3.20'],
-      [undefined, 'no os-release'],
-    ] as const) {
-      const error = expect.objectContaining({
-        code: 'image.family',
-        message: expect.stringContaining(found) as string,
-      }) as Error;
-      expect(() => familyOf(text === undefined ? undefined : parseOsRelease(text), 'img')).toThrow(error);
-    }
-  });
-
-  it('are read out of an archive', async () => {
-    const archive = await packFiles([{ path: 'os-release', mode: 0o644, content: 'ID=debian' }]);
-    expect(await firstFile(Readable.from([archive]))).toBe('ID=debian');
   });
 });
 
