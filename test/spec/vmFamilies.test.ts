@@ -99,7 +99,7 @@ describe.each(families)('a machine of an image that is like $name', (family) => 
         'dev\nhello from the config\n/home/dev\npostCreate\npostStart',
       );
       expect(
-        await inside('readlink -f /proc/1/exe; hostname; grep dev: /etc/passwd | cut -d: -f7', 'root'),
+        await inside('readlink -f /proc/1/exe; hostname; grep ^dev: /etc/passwd | cut -d: -f7', 'root'),
       ).toBe(`${family.init}\n${family.name}\n${family.shell}`);
       expect(
         await inside(`cat ${workspaceFolder}/from-host; echo guest > ${workspaceFolder}/from-guest`, 'dev'),

@@ -76,13 +76,15 @@ exit 1`,
   startDocker: 'systemctl start docker.service',
 };
 
-/** BusyBox's `timeout` of old says 143 where time is up. Both services are in the box, and run what is there. */
+/** BusyBox's `timeout` of old says 143 where time is up. The box has the service, and runs the mounts that are there. */
 const openrc: InitScripts = {
   grow: '[ -e /etc/switchyard/grown ] || /usr/lib/switchyard/grow > /dev/null',
   settle: `tries=0
 until [ -e ${openrcMarks.up} ] || [ $tries -ge 120 ]; do sleep 1; tries=$((tries + 1)); done`,
   mountAtBoot: ':',
-  entrypointsAtBoot: 'printf "%s\\n" "$user" > "$program.user"',
+  // Not before: what has been started with nothing to run is not started again.
+  entrypointsAtBoot: `printf "%s\\n" "$user" > "$program.user"
+ln -sfn /etc/init.d/${entrypoints} /etc/runlevels/default/${entrypoints}`,
   awaitEntrypoints: `: > ${openrcMarks.hurry}
 tries=0
 until [ -e ${openrcMarks.up} ]; do

@@ -53,7 +53,7 @@ RUN set -e; ${keptAside({
 })}
 RUN set -e; ${standIn('/usr/sbin/apk', 'add | --*')}; \\
   ${release('ID=alpine\\nPRETTY_NAME="Like Alpine"\\n')}; \\
-  sed -i 's,:/bin/bash$,:/bin/ash,' /etc/passwd; ln -s busybox /usr/bin/ash; \\
+  sed -i 's,:/bin/bash$,:/bin/ash,' /etc/passwd; ln -s busybox /usr/bin/ash; ln -s ../bin/busybox /usr/sbin/init; \\
   for name in $(busybox --list); do for folder in /usr/bin /usr/sbin; do \\
     [ ! -e $folder/$name ] || [ $name = busybox ] || /bin/busybox ln -sf /bin/busybox $folder/$name; done; done; \\
   ${noDebian}; rm -rf /bin/bash /usr/bin/getent

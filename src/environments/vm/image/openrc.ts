@@ -32,7 +32,7 @@ runlevel() {
 }
 runlevel sysinit devfs dmesg cgroups
 runlevel boot switchyard-network modules sysctl hostname bootmisc syslog
-runlevel default switchyard-entrypoints
+runlevel default
 runlevel shutdown killprocs savecache mount-ro
 # What has its own way of starting, or would have the network for itself.
 for service in sshd ssh networking dhcpcd acpid; do rm -f etc/runlevels/*/"$service"; done
@@ -124,7 +124,7 @@ stop() {
 }
 `;
 
-/** Where devcontainer.json has features with entrypoints. What they leave running in the background runs on. */
+/** Enabled where devcontainer.json has features with entrypoints. What they leave running in the background runs on. */
 const entrypointsService = `#!/sbin/openrc-run
 description="The entrypoints of features"
 
@@ -134,7 +134,6 @@ depend() {
 }
 
 start() {
-  [ -x /etc/switchyard/entrypoints ] || return 0
   ebegin "Running the entrypoints of features"
   su -s /bin/sh -c /etc/switchyard/entrypoints "$(cat /etc/switchyard/entrypoints.user)" \\
     > ${entrypointsLog} 2>&1 < /dev/null
