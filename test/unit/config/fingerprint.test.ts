@@ -15,7 +15,7 @@ afterEach(() => rm(folder, { recursive: true }));
 
 const config = {
   build: { dockerfile: 'Dockerfile' },
-  features: { './one': { level: 1 }, 'ghcr.io/x/y:1': {} },
+  features: { './one': { level: 1 }, 'registry.example/x/y:1': {} },
   remoteEnv: { A: '1' },
 };
 

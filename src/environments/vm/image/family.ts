@@ -73,7 +73,6 @@ rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub
 
 /**
  * All from the main repository, for an image need not have the other. resize2fs and e2label are in e2fsprogs-extra.
- * @see https://pkgs.alpinelinux.org
  */
 const alpine: Family = {
   name: 'alpine',
