@@ -37,7 +37,7 @@ export async function until(condition: () => boolean, everyMs = 2): Promise<void
 export function processorMs(): number {
   const { user, system } = process.cpuUsage();
   let sum = (user + system) / 1_000;
-  for (const pid of fs.readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').split(' ')) {
+  for (const pid of fs.readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').match(/\d+/g) ?? []) {
     try {
       const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
