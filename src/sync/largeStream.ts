@@ -68,7 +68,7 @@ export class LargeStream {
   async send(passage: Passage, count: (bytes: number) => void, signal: AbortSignal): Promise<void> {
     const { copy, start } = passage;
     if (!this.#guest.connection.bulk || sizeOf(copy.source) - start < streamedBytes) return;
-    this.#isClean ??= await this.#passesOnly(signal);
+    this.#isClean ??= this.#guest.isShellSilent ?? (await this.#passesOnly(signal));
     if (!this.#isClean) return;
     if (copy.to === 'guest') await this.#toGuest(passage, count, signal);
     else await this.#toHost(passage, count, signal);

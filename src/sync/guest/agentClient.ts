@@ -77,6 +77,11 @@ export class AgentClient implements Disposable {
     });
   }
 
+  /** How many bytes came before the agent's own. */
+  get noiseBytes(): number {
+    return this.#decoder.noiseBytes;
+  }
+
   get isLost(): boolean {
     return this.#end !== undefined;
   }

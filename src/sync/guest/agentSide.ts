@@ -50,7 +50,19 @@ export class AgentSide implements Side, Disposable {
   readonly client: AgentClient;
   readonly connection: SyncConnection;
 
-  private constructor(connection: SyncConnection, client: AgentClient, hello: Hello) {
+  /**
+   * Whether programs that the guest's shell starts get their standard input whole, and nothing is printed before what
+   * they print: then the agent was read whole, and said its greeting first. Undefined where no shell started it.
+   */
+  readonly isShellSilent: boolean | undefined;
+
+  private constructor(
+    connection: SyncConnection,
+    client: AgentClient,
+    hello: Hello,
+    isShellSilent: boolean | undefined,
+  ) {
+    this.isShellSilent = isShellSilent;
     this.connection = connection;
     this.client = client;
     this.hello = hello;
@@ -68,7 +80,7 @@ export class AgentSide implements Side, Disposable {
   static async open(
     connection: SyncConnection,
     client: AgentClient,
-    folder: AgentFolder,
+    { startedBy, ...folder }: AgentFolder & { readonly startedBy: 'shell' | 'itself' },
     signal: AbortSignal,
   ): Promise<AgentSide> {
     const fields = await client.ask(
@@ -80,12 +92,14 @@ export class AgentSide implements Side, Disposable {
     if (version !== String(protocolVersion)) {
       throw new ProtocolError(`The agent speaks version ${version ?? 'none'}.`);
     }
-    return new AgentSide(connection, client, {
+    const said: Hello = {
       agent: agent ?? '',
       identity: { root: root ?? '', boot: boot ?? '' },
       staging: Buffer.from(staging ?? '', 'latin1').toString('utf8'),
       hasTar: tar === '1',
-    });
+    };
+    const isShellSilent = startedBy === 'shell' ? client.noiseBytes === 0 : undefined;
+    return new AgentSide(connection, client, said, isShellSilent);
   }
 
   async scan(

@@ -79,6 +79,7 @@ export class AnswerDecoder {
   #chunks: Buffer[] = [];
   #length = 0;
   #greeted = false;
+  #noise = 0;
 
   constructor(greeting: string) {
     this.#greeting = Buffer.from(`${greeting}\n`);
@@ -86,6 +87,11 @@ export class AnswerDecoder {
 
   get isGreeted(): boolean {
     return this.#greeted;
+  }
+
+  /** How many bytes came before the greeting. */
+  get noiseBytes(): number {
+    return this.#noise;
   }
 
   /** @throws ProtocolError on anything that is no answer; the decoder is of no use afterwards */
@@ -127,6 +133,7 @@ export class AnswerDecoder {
       return false;
     }
     this.#greeted = true;
+    this.#noise = at;
     this.#take(at + this.#greeting.length);
     return true;
   }

@@ -65,7 +65,7 @@ export async function startAgent(
     const client = new AgentClient(process, greeting);
     try {
       process.stdin.write(script);
-      const side = await AgentSide.open(connection, client, folder, bounded);
+      const side = await AgentSide.open(connection, client, { ...folder, startedBy: 'shell' }, bounded);
       log.debug(`Sync agent: ${side.hello.agent} on ${connection.description}`);
       return side;
     } catch (error) {

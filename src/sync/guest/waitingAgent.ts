@@ -93,7 +93,7 @@ export async function joinAgent(
     const stream = await connection.connectUnix(socket, bounded);
     client = new AgentClient(processOf(stream), greeting);
     stream.write(`${greeting} ${name}\n`);
-    const side = await AgentSide.open(connection, client, folder, bounded);
+    const side = await AgentSide.open(connection, client, { ...folder, startedBy: 'itself' }, bounded);
     log.debug(`Sync agent: ${side.hello.agent} waited on ${connection.description}`);
     return side;
   } catch (error) {

@@ -1,7 +1,6 @@
-import * as fs from 'node:fs';
 import { silentProgress } from '../../../src/base/progress.ts';
 import { median } from '../harness.ts';
-import { plant, signal, timed, type Place } from './place.ts';
+import { plant, signal, standBy, timed, type Place } from './place.ts';
 
 /** Everything into an empty guest: from the open connection to the report that all is there. */
 export async function initial(place: Place, files: number): Promise<void> {
@@ -15,16 +14,12 @@ export async function initial(place: Place, files: number): Promise<void> {
     await place.warmUp();
     warm.push(await timed(() => place.rsync(warmTarget, 'warm')));
     const sync = place.sync(place.host, `${target}-state`);
-    // As when an environment is opened: what the sync needs begins before there is a connection.
-    sync.prepare();
+    await standBy(sync);
     const connection = await place.connect();
     const request = { connection, guestFolder: target, guestId: 'bench' };
     ours.push(await timed(() => sync.attach(request, silentProgress, signal)));
     sync.dispose();
     connection.dispose();
-    for (const folder of [coldTarget, warmTarget, target]) {
-      fs.rmSync(folder, { recursive: true, force: true });
-    }
   }
   const name = `${files} files of 4 KiB, initial`;
   const measured = { name, unit: 'ms', ours: median(ours) };

@@ -4,8 +4,7 @@ import * as path from 'node:path';
 import { quoteAll } from '../../../src/base/shell.ts';
 import { median } from '../harness.ts';
 import { silentProgress } from '../../../src/base/progress.ts';
-import type { SshConnectionForTests } from '../../engines/support/sshServer.ts';
-import { exec, signal, timed, type Place } from './place.ts';
+import { exec, signal, standBy, timed, type Place } from './place.ts';
 
 /** One file of `mib` MiB into an empty guest, and out of it into an empty host folder. */
 export async function large(place: Place, mib: number): Promise<void> {
@@ -18,11 +17,13 @@ export async function large(place: Place, mib: number): Promise<void> {
   const took = { up: [] as number[], scp: [] as number[], down: [] as number[], cat: [] as number[] };
   for (let n = 0; n < place.runs; n += 1) {
     const [guest, host] = [place.fresh(), place.fresh()];
+    await written();
     took.scp.push(
       await timed(() => exec('scp', [...options, '-P', String(port), file, `root@127.0.0.1:${remote}`])),
     );
-    const connection = await place.connect();
-    took.up.push(await bring(place, source, guest, connection));
+    await written();
+    took.up.push(await bring(place, source, guest));
+    await written();
     const cat = quoteAll(['cat', remote]);
     took.cat.push(
       await timed(() =>
@@ -31,8 +32,8 @@ export async function large(place: Place, mib: number): Promise<void> {
     );
     fs.rmSync(copy);
     fs.mkdirSync(host);
-    took.down.push(await bring(place, host, guest, connection));
-    connection.dispose();
+    await written();
+    took.down.push(await bring(place, host, guest));
     for (const folder of [guest, host]) fs.rmSync(folder, { recursive: true });
   }
   for (const folder of [source, scpTarget]) fs.rmSync(folder, { recursive: true });
@@ -46,19 +47,22 @@ export async function large(place: Place, mib: number): Promise<void> {
   });
 }
 
+/** Nothing is left to be written to the disk of what came before, which would be written while the next is measured. */
+async function written(): Promise<void> {
+  await exec('sync');
+}
+
 /** How long, in milliseconds, from the open connection to the report that the file is there: as `initial`. */
-async function bring(
-  place: Place,
-  host: string,
-  guest: string,
-  connection: SshConnectionForTests,
-): Promise<number> {
+async function bring(place: Place, host: string, guest: string): Promise<number> {
   const sync = place.sync(host, `${guest}-state`);
+  await standBy(sync);
+  const connection = await place.connect();
   const request = { connection, guestFolder: guest, guestId: 'bench' };
   try {
     return await timed(() => sync.attach(request, silentProgress, signal));
   } finally {
     sync.dispose();
+    connection.dispose();
   }
 }
 

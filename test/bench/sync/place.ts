@@ -31,6 +31,16 @@ export async function until(condition: () => boolean, everyMs = 2): Promise<void
 }
 
 /**
+ * As when an environment is opened: the sync's process is started at once, and stands by the time that the container or
+ * machine does, which takes longer.
+ */
+export async function standBy(sync: ApartSync): Promise<void> {
+  sync.prepare();
+  // Of nothing, so all that this waits for is an answer.
+  await sync.flush(signal);
+}
+
+/**
  * Processor time in milliseconds of this process and of those that it started and that run now, the sync's among
  * them, whose counts are in hundredths of a second (proc(5): fields 14 and 15).
  */
@@ -72,7 +82,11 @@ export function plant(folder: string, count: number): void {
   }
 }
 
-/** A host folder, as many guest folders as asked for, and what brings the one to the others. */
+/**
+ * A host folder, as many guest folders as asked for, and what brings the one to the others. What they hold is deleted at
+ * the very end: ext4 looks at each inode that was deleted in the seconds before, whenever a file is made, so who makes
+ * ten thousand of them after as many were deleted takes seven times as long, whichever program that is.
+ */
 export class Place {
   readonly rows: Row[] = [];
   readonly folder = fs.mkdtempSync(path.join(process.env['BENCH_FOLDER'] ?? tmpdir(), 'switchyard-bench-'));

@@ -6,7 +6,7 @@ import { quoteAll } from '../../../src/base/shell.ts';
 import { output } from '../../engines/support/vm.ts';
 import { SyncMachine } from '../../syncFaults/support/syncMachine.ts';
 import { median, rowOf, type Row } from '../harness.ts';
-import { exec, plant, signal, timed } from './place.ts';
+import { exec, plant, signal, standBy, timed } from './place.ts';
 import { ApartSync } from '../../../src/sync/apart/apartSync.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 
@@ -112,7 +112,7 @@ class VmPass {
     for (let n = 0; n < this.#runs; n += 1) {
       const place = `/home/dev/initial-${n}`;
       const sync = this.#sync(`initial-${n}`);
-      sync.prepare();
+      await standBy(sync);
       const connection = await this.#machine.connect({ XDG_STATE_HOME: `${place}/state` });
       await output(connection, ['mkdir', '-p', place], { cwd: '/' });
       took.cold.push(await timed(() => this.#rsync(`${place}/cold`, this.#cold)));
