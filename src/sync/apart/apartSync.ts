@@ -1,27 +1,17 @@
 import * as path from 'node:path';
 import { SwitchyardError } from '../../base/errors.ts';
 import { Emitter } from '../../base/event.ts';
-import type { Logger } from '../../base/log.ts';
 import { silentProgress, type Progress } from '../../base/progress.ts';
 import { takeBaseline } from '../baselineCopies.ts';
 import type { CarryReport, CarryRequest } from '../carrier.ts';
 import type { HaltAnswer, LiveSync, SyncHealth, TwoVersions } from '../liveSync.ts';
 import { detached } from '../health.ts';
+import type { WorkspaceSyncOptions } from '../openSession.ts';
 import type { SyncCalls, SyncPlace } from './messages.ts';
 import { unpackError } from './packedError.ts';
 import { SyncChild } from './syncChild.ts';
 
-export interface ApartSyncOptions {
-  /** Real absolute path of the workspace folder. */
-  readonly hostFolder: string;
-  /** Absolute path of a folder outside the workspace, for this workspace and environment alone. */
-  readonly stateFolder: string;
-  /** As of `WorkspaceSyncOptions`; read again for every session. */
-  readonly ignore: readonly string[];
-  readonly protect: readonly string[];
-  readonly log: Logger;
-  readonly trashBytes?: number;
-  readonly unsavedFiles?: () => Promise<readonly string[]>;
+export interface ApartSyncOptions extends WorkspaceSyncOptions {
   /** The person's language, where it is not that of the code. */
   readonly sentences?: Readonly<Record<string, string>> | undefined;
   /** On top of this process's own variables. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { detached } from '../../../../src/sync/health.ts';
 import type { SyncHealth } from '../../../../src/sync/liveSync.ts';
 import {
   haltSentence,
@@ -11,22 +12,7 @@ import {
 const now = new Date(2026, 10, 21, 14, 40);
 
 function health(more: Partial<SyncHealth> = {}): SyncHealth {
-  return {
-    state: 'inSync',
-    inSyncSince: new Date(2026, 10, 21, 14, 2),
-    pending: 0,
-    bytesPerSecond: 0,
-    filesPerSecond: 0,
-    transfer: undefined,
-    conflicts: [],
-    heldBack: [],
-    skipped: [],
-    lastScan: undefined,
-    halt: undefined,
-    watching: undefined,
-    problem: undefined,
-    ...more,
-  };
+  return { ...detached, state: 'inSync', inSyncSince: new Date(2026, 10, 21, 14, 2), ...more };
 }
 
 const conflict = { path: 'a.txt', copy: 'a (vm).txt', since: now };
