@@ -80,9 +80,9 @@ export interface Connection extends Disposable {
    */
   exec(request: ExecRequest, signal: AbortSignal): Promise<RemoteProcess>;
   /**
-   * A way of its own for much data, with none of the connection's variables, on which no byte of an open file passes through this process: quicker than
-   * `exec`, and slower to begin. Undefined where there is none, or none now. What it began ends with the
-   * connection.
+   * A way of its own for much data, with none of the connection's variables, on which no byte of an open file passes
+   * through this process: quicker than `exec`, and slower to begin. Undefined where there is none, or none now. What it
+   * began ends with the connection.
    */
   bulk?(request: BulkRequest, signal: AbortSignal): Promise<BulkProcess | undefined>;
   /** Where `bulk` goes, for another process of ours that does the same. */

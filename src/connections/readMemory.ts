@@ -3,8 +3,9 @@ const unspent = new WeakMap<ArrayBufferLike, number>();
 
 /**
  * Memory that a socket was read into is given back by the garbage collection. With a stream of some hundred MB/s that
- * is about half of this process's work: it begins anew, over the whole heap, for every few dozen MB that were read. So who reads a stream lends its chunks, and who is done with bytes of them says so; with
- * the last one the memory is given back at once. What nobody spends is left to the collection, as ever.
+ * is about half of this process's work: it begins anew, over the whole heap, for every few dozen MB that were read. So
+ * who reads a stream lends its chunks, and who is done with bytes of them says so; with the last one the memory is given
+ * back at once. What nobody spends is left to the collection, as ever.
  * @param chunk that nobody else holds
  */
 export function lend(chunk: Buffer): Buffer {

@@ -1,6 +1,5 @@
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import type { Disposable } from '../../base/disposable.ts';
 
 /** How long nothing must have happened, in milliseconds, and by how much the heap must have grown, in bytes. */
 const calmMs = 3_000;
@@ -14,7 +13,7 @@ type Collect = (options: { type: 'major'; execution: 'sync'; flavor: 'last-resor
  * keeps it for later: it expects more of the same, which is five minutes away. Whole collections take a tenth of a
  * second, in which nobody waits for this process.
  */
-export class Tidying implements Disposable {
+export class Tidying {
   readonly #collect: Collect;
   #after = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -28,10 +27,6 @@ export class Tidying implements Disposable {
   touch(): void {
     if (this.#timer) this.#timer.refresh();
     else this.#timer = setTimeout(() => this.#tidy(), calmMs).unref();
-  }
-
-  dispose(): void {
-    clearTimeout(this.#timer);
   }
 
   #tidy(): void {
