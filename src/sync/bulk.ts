@@ -5,12 +5,16 @@ import type { AgentSide } from './guest/agentSide.ts';
 import { ancestorsOf, type BytePath } from './path.ts';
 import type { Side } from './side.ts';
 import { TarStream, type Count, type NewEntry } from './tarStream.ts';
+import type { Unpacker } from './unpacker.ts';
 
 /** What has come to be at a path, on both sides. */
 export interface Arrived {
   readonly host: Entry;
   readonly guest: Entry;
 }
+
+/** What stands at paths now, one for one. */
+type OnHost = readonly (Entry | undefined)[];
 
 /** Fewer than this, and the agent is as quick. */
 export const bulkCount = 300;
@@ -26,6 +30,11 @@ const streamBytes = 256 * 1024 ** 2;
  * process a third less of its time, and tens of MiB of memory that it never gives back.
  */
 const apartBytes = 32 * 1024 ** 2;
+/**
+ * As soon as that much, in bytes, is seen on a host of which no guest had anything yet, the login that it will go by is
+ * begun: beside the start of the agent it takes no time of anybody's.
+ */
+export const aheadBytes = 8 * 1024 ** 2;
 const statCount = 1_000;
 
 /**
@@ -36,15 +45,17 @@ const statCount = 1_000;
 export class BulkUpload {
   readonly #host: Side;
   readonly #guest: AgentSide;
+  readonly #unpacker: Unpacker;
   readonly #tar: TarStream;
   /** Much goes by a way of its own, where the connection has one. */
   #isApart: boolean;
 
-  constructor(root: string, host: Side, guest: AgentSide, log: Logger) {
-    this.#host = host;
-    this.#guest = guest;
-    this.#tar = new TarStream(root, guest.connection, log);
-    this.#isApart = guest.connection.bulk !== undefined;
+  constructor(root: string, sides: { host: Side; guest: AgentSide }, unpacker: Unpacker, log: Logger) {
+    this.#host = sides.host;
+    this.#guest = sides.guest;
+    this.#unpacker = unpacker;
+    this.#tar = new TarStream(root, unpacker, log);
+    this.#isApart = unpacker.hasOwnWay;
   }
 
   /** True where it has what it needs. A file changed just now goes by the agent, which proves what it sent. */
@@ -67,12 +78,20 @@ export class BulkUpload {
     for (let at = 0; at < entries.length;) {
       const { slice, apart } = this.#next(entries, at);
       const id = `bulk-${randomBytes(8).toString('hex')}`;
-      const folder = await this.#guest.makeStage(id, signal);
+      const folder = this.#guest.stageFolder(id);
       const stop = new AbortController();
       before.catch((error: unknown) => stop.abort(error));
-      let came: boolean;
+      // What was packed is looked at again while the guest takes the last of it.
+      const packed = (): { now: Promise<OnHost> } => {
+        const now = this.#stat(slice, signal);
+        // Awaited with what is staged, or not at all.
+        now.catch(() => undefined);
+        return { now };
+      };
+      let came: { readonly now: Promise<OnHost> } | undefined;
       try {
-        came = await this.#tar.send(slice, { folder, apart }, count, AbortSignal.any([signal, stop.signal]));
+        const given = AbortSignal.any([signal, stop.signal]);
+        came = await this.#tar.send(slice, { folder, apart }, count, packed, given);
       } finally {
         await before;
       }
@@ -83,7 +102,7 @@ export class BulkUpload {
         this.#isApart = false;
         continue;
       }
-      before = this.#moveIn(id, slice, signal).then(arrived);
+      before = this.#moveIn(id, slice, came.now, signal).then(arrived);
       // Awaited in the next turn; a failure before that is nobody's surprise.
       before.catch(() => undefined);
       at += slice.length;
@@ -91,11 +110,16 @@ export class BulkUpload {
     await before;
   }
 
+  /** Ends what was begun ahead and was not needed. */
+  endAhead(): void {
+    this.#unpacker.endAhead();
+  }
+
   /** What goes as one stream, and whether that has a login of its own. */
   #next(entries: readonly NewEntry[], at: number): { slice: readonly NewEntry[]; apart: boolean } {
     if (this.#isApart) {
       const { slice, bytes } = cut(entries, at, streamCount.apart);
-      if (bytes >= apartBytes) return { slice, apart: true };
+      if (bytes >= apartBytes || this.#unpacker.isAhead) return { slice, apart: true };
     }
     return { slice: cut(entries, at, streamCount.shared).slice, apart: false };
   }
@@ -103,12 +127,10 @@ export class BulkUpload {
   async #moveIn(
     id: string,
     slice: readonly NewEntry[],
+    onHost: Promise<OnHost>,
     signal: AbortSignal,
   ): Promise<Map<BytePath, Arrived>> {
-    const [{ entries: staged }, now] = await Promise.all([
-      this.#guest.scanStage(id, signal),
-      this.#stat(slice, signal),
-    ]);
+    const [{ entries: staged }, now] = await Promise.all([this.#guest.scanStage(id, signal), onHost]);
     const sound = new Map<BytePath, Arrived>();
     const leaveOut: BytePath[] = [];
     for (const [index, { path, source }] of slice.entries()) {
@@ -131,7 +153,7 @@ export class BulkUpload {
     );
   }
 
-  async #stat(slice: readonly NewEntry[], signal: AbortSignal): Promise<(Entry | undefined)[]> {
+  async #stat(slice: readonly NewEntry[], signal: AbortSignal): Promise<OnHost> {
     const found: (Entry | undefined)[] = [];
     for (let at = 0; at < slice.length; at += statCount) {
       const paths = slice.slice(at, at + statCount).map(({ path }) => path);

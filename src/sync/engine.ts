@@ -93,6 +93,7 @@ export class Engine {
       if (step.again.size === 0 || step.full.size > 0) break;
     }
     this.meantEmpty = false;
+    this.#parts.bulk?.endAhead();
     return sum ?? nothing;
   }
 

@@ -5,18 +5,22 @@ import { exists } from '../base/exists.ts';
 import type { Logger } from '../base/log.ts';
 import { Baseline } from './baseline.ts';
 import { baselineFolder } from './baselineCopies.ts';
-import { BulkUpload } from './bulk.ts';
+import { aheadBytes, bulkCount, BulkUpload } from './bulk.ts';
 import type { CarryRequest } from './carrier.ts';
 import type { EngineParts } from './engine.ts';
+import { sizeOf, type Entry } from './entry.ts';
 import { AgentSide, type AgentFolder } from './guest/agentSide.ts';
 import type { ShellSide } from './guest/shellSide.ts';
 import { startAgent } from './guest/startAgent.ts';
 import { joinAgent } from './guest/waitingAgent.ts';
 import { HostSide } from './host/hostSide.ts';
+import type { HostThread } from './host/hostThread.ts';
 import { LargeStream } from './largeStream.ts';
 import { fromText } from './path.ts';
-import { defaultIgnore, parsePatterns, PathRules, Protection } from './patterns.ts';
+import { defaultIgnore, parsePatterns, PathRules, Protection, type Rule } from './patterns.ts';
 import { Session } from './session.ts';
+import { wholeFileBytes } from './side.ts';
+import { Unpacker } from './unpacker.ts';
 
 export interface WorkspaceSyncOptions {
   /** Real absolute path of the workspace folder. */
@@ -34,32 +38,75 @@ export interface WorkspaceSyncOptions {
   readonly unsavedFiles?: () => Promise<readonly string[]>;
 }
 
+/** What a session tells, and what it is given. */
+export type SessionContext = Pick<EngineParts, 'onProgress' | 'onSent'> & {
+  /** One that stands already; it is the session's from then on. */
+  readonly takeThread: () => HostThread | undefined;
+};
+
 /** Opens both sides and the baseline between them. @throws what they throw; then nothing stays open */
 export async function openSession(
   options: WorkspaceSyncOptions,
   request: CarryRequest,
-  told: Pick<EngineParts, 'onProgress' | 'onSent'>,
+  { takeThread, ...told }: SessionContext,
   signal: AbortSignal,
 ): Promise<Session> {
   const { hostFolder, stateFolder, log } = options;
   const trashBytes = options.trashBytes ?? 2 * 1024 ** 3;
   const key = createHash('sha256').update(request.guestFolder).digest('hex').slice(0, 16);
-  const staging = await stagingFolder(hostFolder, stateFolder);
+  const folders = {
+    ...{ root: hostFolder, staging: await stagingFolder(hostFolder, stateFolder) },
+    ...{ trash: path.join(stateFolder, 'trash'), trashBytes },
+  };
   const patterns = [...defaultIgnore, ...options.ignore, ...(await ignoreFile(hostFolder))];
   const { rules } = PathRules.parse(patterns);
   const isFirst = !(await exists(path.join(baselineFolder(stateFolder), 'baseline')));
+  const unpacker = new Unpacker(request.connection);
   const openHost = async (): Promise<HostSide> => {
-    const trash = path.join(stateFolder, 'trash');
-    const side = await HostSide.open({ root: hostFolder, staging, trash, trashBytes }, signal);
-    if (isFirst) side.scanAhead(rules, signal);
+    const side = await HostSide.open(folders, signal, takeThread());
+    if (isFirst) lookAhead(side, rules, unpacker, signal);
     return side;
   };
-  const [guest, host] = await bothOrNeither(
-    openAgent(request, { path: request.guestFolder, key, trashBytes }, log, signal),
-    openHost(),
-  );
   try {
-    const identity = [request.guestId, request.guestFolder, guest.identity.root, host.identity.root];
+    const [guest, host] = await bothOrNeither(
+      openAgent(request, { path: request.guestFolder, key, trashBytes }, log, signal),
+      openHost(),
+    );
+    return await join(options, request, { guest, host, unpacker, rules, told });
+  } catch (error) {
+    unpacker.endAhead();
+    throw error;
+  }
+}
+
+/** Of a host of which no guest had anything yet, all that can be done while the agent starts. */
+function lookAhead(host: HostSide, rules: readonly Rule[], unpacker: Unpacker, signal: AbortSignal): void {
+  let [files, bytes] = [0, 0];
+  const seen = (entry: Entry): void => {
+    const size = sizeOf(entry);
+    if (size > wholeFileBytes) return;
+    files += 1;
+    bytes += size;
+    if (files >= bulkCount && bytes >= aheadBytes) unpacker.beginAhead(signal);
+  };
+  host.scanAhead(rules, seen, signal);
+}
+
+interface Parts {
+  readonly guest: AgentSide | ShellSide;
+  readonly host: HostSide;
+  readonly unpacker: Unpacker;
+  readonly rules: readonly Rule[];
+  readonly told: Omit<SessionContext, 'takeThread'>;
+}
+
+async function join(
+  { hostFolder, stateFolder, protect, log, unsavedFiles }: WorkspaceSyncOptions,
+  { guestFolder, guestId }: CarryRequest,
+  { guest, host, unpacker, rules, told }: Parts,
+): Promise<Session> {
+  try {
+    const identity = [guestId, guestFolder, guest.identity.root, host.identity.root];
     const baseline = await Baseline.load(
       baselineFolder(stateFolder),
       createHash('sha256').update(identity.join('\0')).digest('hex'),
@@ -69,19 +116,17 @@ export async function openSession(
     return new Session({
       ...told,
       sides: { host, guest },
-      baseline,
-      rules,
-      protection: new Protection(options.protect),
-      log,
+      ...{ baseline, rules, log },
+      protection: new Protection(protect),
       ...(guest instanceof AgentSide
         ? {
-            bulk: new BulkUpload(hostFolder, host, guest, log),
-            stream: new LargeStream(host, guest, request.guestFolder, log),
+            bulk: new BulkUpload(hostFolder, { host, guest }, unpacker, log),
+            stream: new LargeStream(host, guest, guestFolder, log),
           }
         : { bulk: undefined, stream: undefined }),
       now: () => new Date(),
       unsavedOnHost: async () => {
-        const files = (await options.unsavedFiles?.()) ?? [];
+        const files = (await unsavedFiles?.()) ?? [];
         return new Set(
           files.map((file) => fromText(path.relative(hostFolder, file).replaceAll(path.sep, '/'))),
         );

@@ -250,6 +250,7 @@ export class Session implements Disposable {
     this.#live = false;
     this.#timers.dispose();
     this.#aborter.abort(new DOMException('The sync ended.', 'AbortError'));
+    this.#parts.bulk?.endAhead();
     this.#parts.sides.host.dispose();
     this.#parts.sides.guest.dispose();
     this.#changed.dispose();

@@ -1,12 +1,10 @@
 import { spawn } from 'node:child_process';
-import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Disposable } from '../base/disposable.ts';
 import type { Logger } from '../base/log.ts';
-import type { BulkProcess } from '../connections/connection.ts';
-import type { SyncConnection } from './carrier.ts';
 import { sizeOf, type Entry } from './entry.ts';
 import { toBuffer, type BytePath } from './path.ts';
+import { blocking, type Unpacker, type Unpacking } from './unpacker.ts';
 
 /** Something new for the guest. */
 export interface NewEntry {
@@ -17,14 +15,6 @@ export interface NewEntry {
 /** Told of files and bytes as they are sent. */
 export type Count = (files: number, bytes: number) => void;
 
-/** The guest's end of a stream. */
-interface Unpacking extends Disposable {
-  readonly stdin: Writable;
-  /** A pipe of the system's, which another program may write into. */
-  readonly isPipe: boolean;
-  readonly exit: BulkProcess['exit'];
-}
-
 /** The host's end of a stream. */
 interface Packing extends Disposable {
   /** Rejects where it cannot begin, or what it gives cannot be passed on. */
@@ -33,57 +23,58 @@ interface Packing extends Disposable {
   said(): string;
 }
 
-/** Blocks of 512 bytes that tar writes at once: a pipe's 64 KiB, where 10 KiB would be six times the chunks for this process. */
-const blocking = 128;
 /** In bytes. */
 const recordSize = blocking * 512;
 /** After how many records tar says how far it is: a MiB. */
 const saidEvery = 16;
 const progressLine = /^[^\n]*: (\d+)\n/gm;
 
-/** A stream of tar out of the folder `root` on the host into an empty folder in the guest. */
+/** A stream of tar out of the folder `root` on the host into a new folder in the guest. */
 export class TarStream {
   readonly #root: string;
-  readonly #connection: SyncConnection;
+  readonly #unpacker: Unpacker;
   readonly #log: Logger;
 
-  constructor(root: string, connection: SyncConnection, log: Logger) {
+  constructor(root: string, unpacker: Unpacker, log: Logger) {
     this.#root = root;
-    this.#connection = connection;
+    this.#unpacker = unpacker;
     this.#log = log;
   }
 
   /**
    * Sends these, in their order.
-   * @param to absolute path of the folder in the guest; whether to go by a way of its own, where there is one
-   * @returns false where the guest could not take it
+   * @param to absolute path of the folder in the guest, which is made; whether to go by a way of its own, where there is one
+   * @param packed called once all of them were read
+   * @returns what that gave; undefined where the guest could not take it
    */
-  async send(
+  async send<T extends object>(
     entries: readonly NewEntry[],
     to: { readonly folder: string; readonly apart: boolean },
     count: Count,
+    packed: () => T,
     signal: AbortSignal,
-  ): Promise<boolean> {
+  ): Promise<T | undefined> {
     const names = toBuffer(entries.map(({ path }) => `./${path}\0`).join(''));
     const counter = new Counter(entries, count);
-    const unpacking = await this.#unpack(to, signal);
-    const packing = this.#pack(names, unpacking, counter, signal);
+    let [unpacking, packing]: [Unpacking?, Packing?] = [];
     try {
+      unpacking = await this.#unpacker.start(to, signal);
+      packing = this.#pack(names, unpacking, counter, signal);
       await packing.over;
+      const given = packed();
       const { code, said } = await unpacking.exit;
       signal.throwIfAborted();
       counter.end();
-      if (code === 0) return true;
+      if (code === 0) return given;
       this.#log.warn(`Sync: the guest's tar ended with ${code ?? 'no code'}: ${said} ${packing.said()}`);
-      return false;
     } catch (error) {
       signal.throwIfAborted();
-      this.#log.warn(`Sync: no stream of tar: ${String(error)} ${packing.said()}`);
-      return false;
+      this.#log.warn(`Sync: no stream of tar: ${String(error)} ${packing?.said() ?? ''}`);
     } finally {
-      packing.dispose();
-      unpacking.dispose();
+      packing?.dispose();
+      unpacking?.dispose();
     }
+    return undefined;
   }
 
   /** The host's end. What it writes goes past this process where the other end is a pipe. */
@@ -118,28 +109,6 @@ export class TarStream {
       said: () => said,
       dispose: () => child.kill(),
     };
-  }
-
-  /** The guest's end. */
-  async #unpack(
-    { folder, apart }: { readonly folder: string; readonly apart: boolean },
-    signal: AbortSignal,
-  ): Promise<Unpacking> {
-    const argv = ['tar', '-x', '-o', '-f', '-', '-C', folder];
-    const own = apart
-      ? await this.#connection.bulk?.({ argv, stdin: 'pipe', stdout: 'ignore' }, signal)
-      : undefined;
-    if (own?.stdin) {
-      // A pipe of Windows cannot be handed to a program that does not expect it.
-      const isPipe = process.platform !== 'win32';
-      return { stdin: own.stdin, isPipe, exit: own.exit, dispose: () => own.dispose() };
-    }
-    const remote = await this.#connection.exec({ argv, cwd: '/' }, signal);
-    let said = '';
-    remote.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-1_000)));
-    remote.stdout.resume();
-    const exit = remote.exit.then(({ code }) => ({ code, said }));
-    return { stdin: remote.stdin, isPipe: false, exit, dispose: () => remote.dispose() };
   }
 }
 

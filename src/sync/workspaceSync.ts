@@ -11,6 +11,7 @@ import { carryReport, healthOf, tellEveryMs, throttled, type UnderWay } from './
 import type { HaltAnswer, LiveSync, SyncHealth, TwoVersions } from './liveSync.ts';
 import type { FileLock } from '../base/fileLock.ts';
 import { keepBaseline, takeBaseline } from './baselineCopies.ts';
+import { HostThread } from './host/hostThread.ts';
 import { openSession, type WorkspaceSyncOptions } from './openSession.ts';
 import { Answering, askMs, takeTurn, whenFree } from './otherWindow.ts';
 import { fromText, toText } from './path.ts';
@@ -42,6 +43,8 @@ export class WorkspaceSync implements LiveSync {
   readonly #changed = new Emitter<SyncHealth>();
   readonly #rate = new Rate();
   #attached: Attached | undefined;
+  /** One that no session took yet. */
+  #thread: HostThread | undefined;
   #following: AbortController | undefined;
   #problem: SwitchyardError | undefined;
   #working = 0;
@@ -57,7 +60,7 @@ export class WorkspaceSync implements LiveSync {
   }
 
   prepare(): void {
-    // There is nothing that takes its time.
+    this.#thread ??= new HostThread();
   }
 
   async carry(request: CarryRequest, progress: Progress, signal: AbortSignal): Promise<CarryReport> {
@@ -232,6 +235,7 @@ export class WorkspaceSync implements LiveSync {
   dispose(): void {
     this.#following?.abort();
     clearTimeout(this.#telling);
+    this.#thread?.dispose();
     const attached = this.#attached;
     this.#attached = undefined;
     attached?.answering.dispose();
@@ -340,6 +344,11 @@ export class WorkspaceSync implements LiveSync {
           this.#tellSoon();
         },
         onSent: ({ files, bytes }) => this.#rate.count(files, bytes, performance.now()),
+        takeThread: () => {
+          const thread = this.#thread;
+          this.#thread = undefined;
+          return thread;
+        },
       },
       signal,
     );

@@ -41,6 +41,7 @@ function begin(place: SyncPlace): WorkspaceSync {
     log,
     unsavedFiles: () => host.ask('unsavedFiles', {}),
   });
+  begun.prepare();
   begun.onDidChangeHealth((health) => tellHealth(begun, health));
   return begun;
 }

@@ -737,7 +737,6 @@ sub handle {
     }
     return apply(@fields) if $op == 9;
     if ($op == 10) { settle($id); return undef }
-    if ($op == 11) { mkdir stage_path($fields[0]), 0755 or trouble(); return () }
     if ($op == 12) { return scan($id, stage_path($fields[0])) }
     if ($op == 13) {
         check_root();

@@ -843,9 +843,6 @@ def handle(tree, rid, op, fields):
         except (OSError, ImportError, AttributeError):
             return [b'polling']
         return [b'events']
-    if op == 11:
-        os.mkdir(tree.stage_path(fields[0]), 0o755)
-        return []
     if op == 12:
         return [b'%d' % tree.scan(rid, [], tree.stage_path(fields[0]))]
     if op == 13:

@@ -217,9 +217,8 @@ export class AgentSide implements Side, Disposable {
     await this.client.ask('settle', [], signal);
   }
 
-  /** Makes a staging folder for a stream; answers its absolute path. */
-  async makeStage(id: string, signal: AbortSignal): Promise<string> {
-    await this.client.ask('makeStage', [id], signal);
+  /** Absolute path of the staging folder for a stream, which the stream makes. */
+  stageFolder(id: string): string {
     return `${this.hello.staging}/${id}`;
   }
 

@@ -20,7 +20,6 @@ export const requests = {
   stage: 8,
   apply: 9,
   settle: 10,
-  makeStage: 11,
   scanStage: 12,
   adoptStage: 13,
   ping: 14,

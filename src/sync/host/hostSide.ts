@@ -1,8 +1,6 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { Worker } from 'node:worker_threads';
 import type { Disposable } from '../../base/disposable.ts';
-import { abortable } from '../../base/abort.ts';
 import { trustedRecord, type Entry } from '../entry.ts';
 import type { BytePath } from '../path.ts';
 import type { Rule } from '../patterns.ts';
@@ -17,15 +15,11 @@ import type {
   SideIdentity,
   WatchEvents,
 } from '../side.ts';
-import { workerFile } from '../files.ts';
 import { ScanReader } from '../scanReader.ts';
 import { isNothingToRead, placeOf, readFlags, type Place } from './hostFiles.ts';
 import { printOf } from './hostScan.ts';
+import { HostThread } from './hostThread.ts';
 import type { HostFolders } from './hostTree.ts';
-import type { HostAnswer, HostNews, HostPart, HostRequest } from './hostWorker.ts';
-
-/** Its garbage is short-lived: what V8 would let gather by itself is tens of MiB that nobody gets back. */
-const workerLimits = { maxYoungGenerationSizeMb: 8 };
 
 /** The workspace folder on the host, worked on by a thread of its own. */
 export class HostSide implements Side, Disposable {
@@ -33,36 +27,29 @@ export class HostSide implements Side, Disposable {
   readonly identity: SideIdentity;
   readonly #root: string;
   readonly #staging: string;
-  readonly #worker: Worker;
-  readonly #waiting: Waiting;
+  readonly #thread: HostThread;
   #ahead: Promise<ScanResult> | undefined;
   /** Written since the last `settle`. */
   readonly #unsettled = new Set<BytePath>();
 
-  private constructor(
-    { root, staging }: HostFolders,
-    worker: Worker,
-    waiting: Waiting,
-    identity: SideIdentity,
-  ) {
+  private constructor({ root, staging }: HostFolders, thread: HostThread, identity: SideIdentity) {
     this.#root = root;
     this.#staging = staging;
-    this.#worker = worker;
-    this.#waiting = waiting;
+    this.#thread = thread;
     this.identity = identity;
   }
 
-  /** @throws Error where the workspace folder is no folder */
-  static async open(folders: HostFolders, signal: AbortSignal): Promise<HostSide> {
-    const worker = new Worker(workerFile(), { workerData: folders, resourceLimits: workerLimits });
-    const waiting = new Waiting(worker);
+  /**
+   * @param thread a new one, which is this side's from now on
+   * @throws Error where the workspace folder is no folder
+   */
+  static async open(folders: HostFolders, signal: AbortSignal, thread = new HostThread()): Promise<HostSide> {
     try {
-      const root = (await waiting.ask({ call: 'identity' }, signal)) as string | undefined;
+      const root = (await thread.ask({ call: 'open', folders }, signal)) as string | undefined;
       if (root === undefined) throw new Error(`${folders.root} is no folder.`);
-      await waiting.ask({ call: 'clean' }, signal);
-      return new HostSide(folders, worker, waiting, { root, boot: await bootOf() });
+      return new HostSide(folders, thread, { root, boot: await bootOf() });
     } catch (error) {
-      await worker.terminate();
+      thread.dispose();
       throw error;
     }
   }
@@ -70,9 +57,19 @@ export class HostSide implements Side, Disposable {
   /**
    * Begins already what the next `scan` is asked for, while the other side is not there yet. It counts for nothing
    * once there is a watch: what that tells are changes of what was seen later.
+   * @param seen told of each entry as it is found
    */
-  scanAhead(rules: readonly Rule[], signal: AbortSignal): void {
-    const found = this.scan(rules, signal);
+  scanAhead(rules: readonly Rule[], seen: (entry: Entry) => void, signal: AbortSignal): void {
+    const found = this.#scan(
+      rules,
+      (...record) => {
+        const entry = trustedRecord(...record);
+        seen(entry);
+        return entry;
+      },
+      new Map(),
+      signal,
+    );
     // Told by the scan that takes it.
     found.catch(() => undefined);
     this.#ahead = found;
@@ -85,46 +82,54 @@ export class HostSide implements Side, Disposable {
   ): Promise<ScanResult> {
     const ahead = this.#ahead;
     this.#ahead = undefined;
-    if (ahead) return ahead;
-    const reader = new ScanReader(trustedRecord, known, signal);
+    return ahead ?? this.#scan(rules, trustedRecord, known, signal);
+  }
+
+  async #scan(
+    rules: readonly Rule[],
+    read: typeof trustedRecord,
+    known: ReadonlyMap<BytePath, Entry>,
+    signal: AbortSignal,
+  ): Promise<ScanResult> {
+    const reader = new ScanReader(read, known, signal);
     const part = (data: Uint8Array): void =>
       reader.take(Buffer.from(data.buffer, data.byteOffset, data.length));
-    const count = (await this.#waiting.ask({ call: 'scan', rules }, signal, part)) as number;
+    const count = (await this.#thread.ask({ call: 'scan', rules }, signal, part)) as number;
     return { entries: await reader.end(count) };
   }
 
   async stat(paths: readonly BytePath[], signal: AbortSignal): Promise<(Entry | undefined)[]> {
-    return (await this.#waiting.ask({ call: 'stat', paths }, signal)) as (Entry | undefined)[];
+    return (await this.#thread.ask({ call: 'stat', paths }, signal)) as (Entry | undefined)[];
   }
 
   async hash(
     paths: readonly BytePath[],
     signal: AbortSignal,
   ): Promise<({ entry: Entry; hash: string } | undefined)[]> {
-    return (await this.#waiting.ask({ call: 'hash', paths }, signal)) as (
+    return (await this.#thread.ask({ call: 'hash', paths }, signal)) as (
       { entry: Entry; hash: string } | undefined
     )[];
   }
 
   async read(paths: readonly BytePath[], signal: AbortSignal): Promise<ReadAnswer[]> {
-    return (await this.#waiting.ask({ call: 'read', paths }, signal)) as ReadAnswer[];
+    return (await this.#thread.ask({ call: 'read', paths }, signal)) as ReadAnswer[];
   }
 
   async readPiece(request: Piece, signal: AbortSignal): Promise<FilePiece | undefined> {
-    return (await this.#waiting.ask({ call: 'readPiece', ...request }, signal)) as FilePiece | undefined;
+    return (await this.#thread.ask({ call: 'readPiece', ...request }, signal)) as FilePiece | undefined;
   }
 
   async staged(id: string, signal: AbortSignal): Promise<number> {
-    return (await this.#waiting.ask({ call: 'staged', id }, signal)) as number;
+    return (await this.#thread.ask({ call: 'staged', id }, signal)) as number;
   }
 
   async stage(id: string, offset: number, data: Uint8Array, signal: AbortSignal): Promise<void> {
-    await this.#waiting.ask({ call: 'stage', id, offset, data }, signal);
+    await this.#thread.ask({ call: 'stage', id, offset, data }, signal);
   }
 
   async apply(operations: readonly Operation[], signal: AbortSignal): Promise<Outcome[]> {
     for (const operation of operations) if (operation.do === 'file') this.#unsettled.add(operation.path);
-    return (await this.#waiting.ask({ call: 'apply', operations }, signal)) as Outcome[];
+    return (await this.#thread.ask({ call: 'apply', operations }, signal)) as Outcome[];
   }
 
   /** Opens a file for reading that must have this print; undefined where it has not. The caller closes it. */
@@ -143,12 +148,12 @@ export class HostSide implements Side, Disposable {
 
   async watch(rules: readonly Rule[], events: WatchEvents, signal: AbortSignal): Promise<void> {
     this.#ahead = undefined;
-    this.#waiting.events = events;
-    await this.#waiting.ask({ call: 'watch', rules }, signal);
+    this.#thread.events = events;
+    await this.#thread.ask({ call: 'watch', rules }, signal);
   }
 
   async heard(signal: AbortSignal): Promise<void> {
-    await this.#waiting.ask({ call: 'heard' }, signal);
+    await this.#thread.ask({ call: 'heard' }, signal);
   }
 
   async settle(signal: AbortSignal): Promise<void> {
@@ -165,7 +170,7 @@ export class HostSide implements Side, Disposable {
   }
 
   dispose(): void {
-    void this.#worker.terminate();
+    this.#thread.dispose();
   }
 }
 
@@ -195,69 +200,5 @@ async function openToRead(at: Place): Promise<fs.FileHandle | undefined> {
   } catch (error) {
     if (isNothingToRead(error)) return undefined;
     throw error;
-  }
-}
-
-interface Open {
-  readonly part: (data: Uint8Array) => void;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: Error) => void;
-}
-
-/** Matches answers to questions. */
-class Waiting {
-  events: WatchEvents | undefined;
-  readonly #worker: Worker;
-  readonly #open = new Map<number, Open>();
-  #next = 1;
-  #ended: Error | undefined;
-
-  constructor(worker: Worker) {
-    this.#worker = worker;
-    worker.on('message', (answer: HostAnswer | HostPart | HostNews) => {
-      if ('news' in answer) {
-        this.#tell(answer);
-        return;
-      }
-      if ('part' in answer) {
-        this.#open.get(answer.id)?.part(answer.part);
-        return;
-      }
-      const waiting = this.#open.get(answer.id);
-      this.#open.delete(answer.id);
-      if (answer.error) waiting?.reject(answer.error);
-      else waiting?.resolve(answer.value);
-    });
-    worker.on('error', (error) => this.#end(error));
-    worker.on('exit', () => this.#end(new Error('The worker of the sync ended.')));
-  }
-
-  ask(
-    request: HostRequest,
-    signal: AbortSignal,
-    part: (data: Uint8Array) => void = () => undefined,
-  ): Promise<unknown> {
-    if (this.#ended) return Promise.reject(this.#ended);
-    const id = this.#next++;
-    const answer = new Promise<unknown>((resolve, reject) => this.#open.set(id, { part, resolve, reject }));
-    this.#worker.postMessage({ id, request });
-    return abortable(answer, signal);
-  }
-
-  #tell(news: HostNews): void {
-    switch (news.news) {
-      case 'paths':
-        return this.events?.paths(news.paths);
-      case 'anywhere':
-        return this.events?.anywhere();
-      case 'exhausted':
-        return this.events?.exhausted();
-    }
-  }
-
-  #end(error: Error): void {
-    this.#ended ??= error;
-    for (const { reject } of this.#open.values()) reject(this.#ended);
-    this.#open.clear();
   }
 }

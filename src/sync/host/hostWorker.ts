@@ -1,4 +1,4 @@
-import { parentPort, workerData, type Transferable } from 'node:worker_threads';
+import { parentPort, type Transferable } from 'node:worker_threads';
 import { PathRules, type Rule } from '../patterns.ts';
 import type { Operation, Outcome, Piece } from '../side.ts';
 import type { Entry } from '../entry.ts';
@@ -10,8 +10,8 @@ import { HostWatcher } from './hostWatcher.ts';
 
 /** What the worker can be asked; each answer has the shape of `HostTree`'s own. */
 export type HostRequest =
-  | { readonly call: 'identity' }
-  | { readonly call: 'clean' }
+  /** Before all else. Answers the folder's identity; undefined where it is none. */
+  | { readonly call: 'open'; readonly folders: HostFolders }
   | { readonly call: 'scan'; readonly rules: readonly Rule[] }
   | { readonly call: 'stat'; readonly paths: readonly BytePath[] }
   | { readonly call: 'hash'; readonly paths: readonly BytePath[] }
@@ -40,26 +40,22 @@ export type HostNews =
   | { readonly news: 'paths'; readonly paths: readonly BytePath[] }
   | { readonly news: 'anywhere' | 'exhausted' };
 
-const folders = workerData as HostFolders;
-const tree = new HostTree(folders);
 const echoes = new Echoes();
-const desk = new HostNewsDesk(tree, echoes, (paths) => tell({ news: 'paths', paths }));
-let watcher: HostWatcher | undefined;
+let opened: { readonly root: string; readonly tree: HostTree } | undefined;
+let watching: { readonly watcher: HostWatcher; readonly desk: HostNewsDesk } | undefined;
 
 function tell(news: HostNews): void {
   parentPort?.postMessage(news);
 }
 
 function answer(id: number, request: HostRequest): unknown {
+  if (request.call === 'open') return open(request.folders);
+  if (!opened) throw new Error('The folder was not opened.');
+  const { root, tree } = opened;
   switch (request.call) {
-    case 'identity':
-      return tree.identity();
-    case 'clean':
-      tree.clean();
-      return undefined;
     case 'scan':
       echoes.forget();
-      return scan(id, PathRules.of(request.rules));
+      return scan(id, tree, PathRules.of(request.rules));
     case 'stat':
       return request.paths.map((path) => {
         const entry = tree.entry(path);
@@ -81,20 +77,36 @@ function answer(id: number, request: HostRequest): unknown {
       tree.checkRoot();
       return request.operations.map((operation) => remembered(operation, tree.apply(operation)));
     case 'watch':
-      watcher?.close();
-      watcher = new HostWatcher(folders.root, PathRules.of(request.rules), {
-        paths: (paths) => desk.hear(paths),
-        anywhere: () => tell({ news: 'anywhere' }),
-        exhausted: () => tell({ news: 'exhausted' }),
-      });
-      return watcher.watches;
+      return watch(root, tree, PathRules.of(request.rules));
     case 'heard':
       return undefined;
   }
 }
 
+function open(folders: HostFolders): string | undefined {
+  const tree = new HostTree(folders);
+  opened = { root: folders.root, tree };
+  const identity = tree.identity();
+  if (identity !== undefined) tree.clean();
+  return identity;
+}
+
+/** @returns how many watches there are */
+function watch(root: string, tree: HostTree, rules: PathRules): number {
+  watching?.watcher.close();
+  watching?.desk.close();
+  const desk = new HostNewsDesk(tree, echoes, (paths) => tell({ news: 'paths', paths }));
+  const watcher = new HostWatcher(root, rules, {
+    paths: (paths) => desk.hear(paths),
+    anywhere: () => tell({ news: 'anywhere' }),
+    exhausted: () => tell({ news: 'exhausted' }),
+  });
+  watching = { watcher, desk };
+  return watcher.watches;
+}
+
 /** Piece by piece, so that one is taken in there while the next is looked for here. */
-function scan(id: number, rules: PathRules): number {
+function scan(id: number, tree: HostTree, rules: PathRules): number {
   const pieces = tree.scan(rules);
   for (;;) {
     const next = pieces.next();

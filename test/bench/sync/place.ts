@@ -31,13 +31,18 @@ export async function until(condition: () => boolean, everyMs = 2): Promise<void
 }
 
 /**
- * As when an environment is opened: the sync's process is started at once, and stands by the time that the container or
- * machine does, which takes longer.
+ * As when an environment is opened: the sync's process is started at once, and stands with its thread by the time that
+ * the container or machine does, which takes longer.
  */
 export async function standBy(sync: ApartSync): Promise<void> {
   sync.prepare();
   // Of nothing, so all that this waits for is an answer.
   await sync.flush(signal);
+  for (let calm = 0; calm < 5;) {
+    const before = processorMs();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    calm = processorMs() - before < 10 ? calm + 1 : 0;
+  }
 }
 
 /**
