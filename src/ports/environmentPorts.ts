@@ -13,14 +13,12 @@ import {
 import type { Environment, EnvironmentState } from '../environments/environment.ts';
 import { Forward } from './forward.ts';
 import { notRunning, taken } from './portErrors.ts';
-import { hostsOf, isSystems, type Listener } from './listeners.ts';
+import { hostsOf, type Listener } from './listeners.ts';
 import { ListenerWatch } from './listenerWatch.ts';
+import { projectsListeners, wantedPorts, type PortOrigin, type WantedPort } from './wantedPorts.ts';
 
 /** Bound on reading what the config says about ports, in milliseconds. */
 const detailsMs = 30_000;
-
-/** Who wanted it: the config, something that began to listen, or the person. */
-export type PortOrigin = 'config' | 'found' | 'person';
 
 /** A port of the environment that can be reached on 127.0.0.1 of this computer. */
 export interface ForwardedPort extends GuestPort {
@@ -36,12 +34,6 @@ export interface ForwardedPort extends GuestPort {
 }
 
 const noPorts: PortsConfig = { forward: [], published: [], rules: [], otherwise: {} };
-
-interface Wanted extends GuestPort {
-  readonly origin: PortOrigin;
-  /** The number that is asked for on this computer. */
-  readonly localPort: number;
-}
 
 /**
  * The ports of one environment. While it runs and is the active one, those of its config and those on which
@@ -62,8 +54,8 @@ export class EnvironmentPorts implements Disposable {
   readonly #failed = new Emitter<SwitchyardError>();
   /** Fires where a port cannot be forwarded as the config demands. */
   readonly onDidFail = this.#failed.event;
-  readonly #forwards = new Map<string, { readonly forward: Forward; readonly wanted: Wanted }>();
-  readonly #persons = new Map<string, Wanted>();
+  readonly #forwards = new Map<string, { readonly forward: Forward; readonly wanted: WantedPort }>();
+  readonly #persons = new Map<string, WantedPort>();
   /** What the person, or a failure that was told, ended; until it is asked for, or the run is over. */
   readonly #ended = new Set<string>();
   readonly #hidden = new Set<number>();
@@ -177,7 +169,7 @@ export class EnvironmentPorts implements Disposable {
     if (state === 'absent') this.#persons.clear();
     if (!this.#isActive()) this.#watch.stop();
     else if (state === 'running') this.#watch.start();
-    const wanted = state === 'running' ? this.#wanted() : new Map<string, Wanted>();
+    const wanted = state === 'running' ? this.#wanted() : new Map<string, WantedPort>();
     let changed = false;
     for (const [key, { forward, wanted: before }] of this.#forwards) {
       const now = wanted.get(key);
@@ -194,34 +186,15 @@ export class EnvironmentPorts implements Disposable {
     if (changed) this.#changed.fire();
   }
 
-  /** By the name of the port; who asked for it in person goes before the config, and that before what is found. */
-  #wanted(): ReadonlyMap<string, Wanted> {
-    const wanted = new Map<string, Wanted>();
-    if (this.#isActive()) {
-      for (const { port, command } of this.#leavesFound ? [] : this.#found()) {
-        const guest = { host: undefined, port };
-        if (attributesOf(this.#config, guest, command).onAutoForward === 'ignore') continue;
-        wanted.set(portKey(guest), { ...guest, localPort: port, origin: 'found' });
-      }
-      for (const port of this.#config.forward) wanted.set(portKey(port), { ...port, origin: 'config' });
-    }
-    for (const key of this.#ended) wanted.delete(key);
-    for (const [key, port] of this.#persons) wanted.set(key, port);
-    return wanted;
+  #wanted(): ReadonlyMap<string, WantedPort> {
+    const { connection, listeners = [] } = this.#watch;
+    const [config, hidden, user] = [this.#config, this.#hidden, connection?.user ?? ''];
+    const found = this.#leavesFound ? [] : projectsListeners(listeners, { config, hidden, user });
+    const active = this.#isActive() ? { config, found } : undefined;
+    return wantedPorts({ active, persons: this.#persons, ended: this.#ended });
   }
 
-  /** What listens and is the project's. What the engine offers needs nothing of us. */
-  #found(): readonly Listener[] {
-    const user = this.#watch.connection?.user ?? '';
-    return (this.#watch.listeners ?? []).filter(
-      (listener) =>
-        !isSystems(listener, user) &&
-        !this.#hidden.has(listener.port) &&
-        !this.#config.published.includes(listener.port),
-    );
-  }
-
-  async #open(key: string, port: Wanted): Promise<boolean> {
+  async #open(key: string, port: WantedPort): Promise<boolean> {
     const only = attributesOf(this.#config, port, this.#listener(port)?.command).requireLocalPort;
     const forward = await Forward.listen({ wanted: port.localPort, only, log: this.#log }, (signal) =>
       this.#dial(port, signal),
@@ -262,7 +235,7 @@ export class EnvironmentPorts implements Disposable {
     return host === undefined ? this.#watch.listeners?.find((listener) => listener.port === port) : undefined;
   }
 
-  #describe({ localPort }: Forward, wanted: Wanted): ForwardedPort {
+  #describe({ localPort }: Forward, wanted: WantedPort): ForwardedPort {
     const { host, port, origin } = wanted;
     const listener = this.#listener(wanted);
     return {
