@@ -101,15 +101,17 @@ export class Leftovers {
   }
 
   /**
-   * Takes the disks of the tests' boxes out of libvirt's pool: vagrant-libvirt copies a box there under the
-   * box's name, and nothing ever takes it away.
+   * Takes the disks of the tests' boxes out of libvirt's pool, and the kernels that they start with: both stand
+   * there under the box's name, and where a machine was not destroyed nothing ever takes them away.
    */
   async #removeBoxes(): Promise<void> {
     const names = await readdir(join(this.#folder, boxes, 'boxes')).catch(() => []);
     if (names.length === 0) return;
     for (const volume of lines(await virsh('vol-list', 'default'))) {
       const name = volume.trim().split(/\s+/)[0] ?? '';
-      if (names.some((box) => name.startsWith(`${box}_vagrant_box_image_`))) {
+      if (
+        names.some((box) => [`${box}_vagrant_box_image_`, `${box}_boot_`].some((of) => name.startsWith(of)))
+      ) {
         await virsh('vol-delete', '--pool', 'default', name);
       }
     }
