@@ -13,7 +13,7 @@ import { eachInSlices, filterInSlices, inSlices } from './slices.ts';
 import type { SideName } from './side.ts';
 import { below, moveAside } from './moveAside.ts';
 import { NameClashes } from './nameClashes.ts';
-import { Planner } from './planner.ts';
+import { makePlan } from './planner.ts';
 import { Transfer, type Sides, type TransferCount, type Trees } from './transfer.ts';
 
 export interface EngineParts {
@@ -61,12 +61,10 @@ export class Engine {
   readonly #parts: EngineParts;
   #trees: Trees = { host: new Map(), guest: new Map() };
   readonly #locks: Record<SideName, Set<BytePath>> = { host: new Set(), guest: new Set() };
-  readonly #planner: Planner;
   readonly #clashes = new NameClashes();
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
-    this.#planner = new Planner(parts);
   }
 
   get trees(): Trees {
@@ -199,7 +197,7 @@ export class Engine {
     signal: AbortSignal,
   ): Promise<StepReport> {
     const planOf = (paths: ReadonlySet<BytePath> | undefined): Promise<Plan> =>
-      this.#planner.plan(this.#trees, paths, trustsPrints, signal);
+      makePlan(this.#parts, this.#trees, paths, trustsPrints, signal);
     let plan = await planOf(touched);
     const objects = await freshObjects(plan.actions, { ...this.#parts, trees: this.#trees }, signal);
     if (objects.size > 0) {
@@ -240,7 +238,6 @@ export class Engine {
         baseline: this.baseline,
         bulk: this.#parts.bulk,
         stream: this.#parts.stream,
-        contents: this.#planner.contents,
         count: (count) => {
           done.files += count.files;
           done.bytes += count.bytes;
@@ -251,7 +248,6 @@ export class Engine {
       signal,
     );
     await transfer.run(actions);
-    this.#planner.forget();
     const { changed, stale, failed, full } = transfer.result;
     for (const [path, reason] of failed) {
       this.#parts.log.warn(`Sync: ${toText(path)}: ${reason}`);

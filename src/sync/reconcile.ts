@@ -2,7 +2,7 @@ import type { Base } from './baseline.ts';
 import { isExecutable, sizeOf, typeOf, type Entry } from './entry.ts';
 import { keepFoldersInUse } from './foldersInUse.ts';
 import { ancestorsOf, type BytePath } from './path.ts';
-import type { SideName } from './side.ts';
+import { wholeFileBytes, type SideName } from './side.ts';
 
 /** What is to happen at a path so that both sides agree again. */
 export type Action =
@@ -120,8 +120,15 @@ function decide(path: BytePath, input: ReconcileInput, plan: Plan): void {
   const [hostStood, guestStood] = [host?.print === known?.host, guest?.print === known?.guest];
   const hostRacy = known?.hostRacy === true && (known.hash !== '' || guestStood);
   const guestRacy = known?.guestRacy === true && (known.hash !== '' || hostStood);
-  const ofHost = changeOf(path, host, known, known?.host, hostRacy, input.hostHashes);
-  const ofGuest = changeOf(path, guest, known, known?.guest, guestRacy, input.guestHashes);
+  let ofHost = changeOf(path, host, known, known?.host, hostRacy, input.hostHashes);
+  let ofGuest = changeOf(path, guest, known, known?.guest, guestRacy, input.guestHashes);
+  const isHashed = known !== undefined && known.hash !== '';
+  // Read once, by whoever sends it, who sends nothing where nothing but its times is new.
+  if (isHashed && ofHost === 'unsure' && !hostStood && guestStood && isSentWhole(host)) {
+    ofHost = 'changed';
+  } else if (isHashed && ofGuest === 'unsure' && !guestStood && hostStood && isSentWhole(guest)) {
+    if (!input.isProtected(path, false)) ofGuest = 'changed';
+  }
   if (ofHost === 'unsure' || ofGuest === 'unsure') {
     // The base's hash may be unknown; then the side that surely did not change holds that content.
     const both = known?.hash === '';
@@ -133,8 +140,8 @@ function decide(path: BytePath, input: ReconcileInput, plan: Plan): void {
     if (host && guest && known) refresh(path, host, guest, known, input, plan);
     return;
   }
-  // Changed on both sides, or with no baseline: perhaps to the same.
-  if (host && guest) {
+  // Changed on both sides, or with no baseline, or none that tells the content: perhaps to the same.
+  if (host && guest && !(isHashed && (ofHost === 'same' || ofGuest === 'same'))) {
     const alike = sameContent(path, host, guest, input, plan);
     if (alike === undefined) return;
     if (alike) {
@@ -143,6 +150,11 @@ function decide(path: BytePath, input: ReconcileInput, plan: Plan): void {
     }
   }
   act(path, { host, guest, ofHost, ofGuest }, input, plan);
+}
+
+/** True for a file that is read in one piece to be sent. */
+function isSentWhole(entry: Entry | undefined): boolean {
+  return entry !== undefined && typeOf(entry) === 'f' && sizeOf(entry) <= wholeFileBytes;
 }
 
 /** True where both sides hold what they last agreed on: so it is with nearly every path. */

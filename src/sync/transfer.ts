@@ -1,7 +1,7 @@
 import type { Baseline } from './baseline.ts';
 import { bulkCount, type BulkUpload } from './bulk.ts';
 import { fileOperation, type Copy } from './copy.ts';
-import { printSize, sizeOf, typeOf, type Entry } from './entry.ts';
+import { isExecutable, printSize, sizeOf, typeOf, type Entry } from './entry.ts';
 import { gitFolderOf, gitRank } from './git.ts';
 import { pointingRank } from './gitObjects.ts';
 import { sendLarge } from './largeFile.ts';
@@ -26,9 +26,6 @@ export interface Trees {
   readonly host: Map<BytePath, Entry>;
   readonly guest: Map<BytePath, Entry>;
 }
-
-/** Files that were read already, by side. */
-export type Contents = Readonly<Record<SideName, Map<BytePath, ReadFile>>>;
 
 export interface Sides {
   readonly host: Side;
@@ -56,7 +53,9 @@ type Remove = Extract<Action, { do: 'remove' }>;
 
 /** How much is read from one side before it is sent to the other. */
 const readBytes = 4 * 1024 * 1024;
-const readCount = 256;
+const readCount = 128;
+/** How many such batches may be on their way: while one is written there, the next one travels. */
+const underWay = 2;
 
 /** Carries out what the reconciler planned, and moves the baseline with every change acknowledged. */
 export class Transfer {
@@ -71,7 +70,6 @@ export class Transfer {
   readonly #baseline: Baseline;
   readonly #bulk: BulkUpload | undefined;
   readonly #stream: LargeStream | undefined;
-  readonly #contents: Contents | undefined;
   readonly #count: (count: TransferCount) => void;
   readonly #signal: AbortSignal;
 
@@ -82,7 +80,6 @@ export class Transfer {
       baseline: Baseline;
       bulk?: BulkUpload | undefined;
       stream?: LargeStream | undefined;
-      contents?: Contents;
       count?: (count: TransferCount) => void;
     },
     signal: AbortSignal,
@@ -92,7 +89,6 @@ export class Transfer {
     this.#baseline = parts.baseline;
     this.#bulk = parts.bulk;
     this.#stream = parts.stream;
-    this.#contents = parts.contents;
     this.#count = parts.count ?? (() => undefined);
     this.#signal = signal;
   }
@@ -270,8 +266,7 @@ export class Transfer {
       if (typeOf(copy.source) === 'f') (sizeOf(copy.source) > wholeFileBytes ? large : small).push(copy);
     }
     await this.#links(links, expect);
-    // Two batches under way: one is read here while the one before is written there.
-    let before: Promise<void> = Promise.resolve();
+    const writes: Promise<void>[] = [];
     for (let at = 0; at < small.length;) {
       let bytes = 0;
       let end = at;
@@ -281,23 +276,18 @@ export class Transfer {
       }
       const batch = small.slice(at, end);
       at = end;
-      const [found] = await Promise.all([this.#read(otherSide[to], batch), before]);
-      before = this.#write(to, batch, found, expect);
-      // Awaited in the next turn; a failure before that is nobody's surprise.
-      before.catch(() => undefined);
+      const paths = batch.map((copy) => copy.path);
+      const [found] = await Promise.all([
+        this.#sides[otherSide[to]].read(paths, this.#signal),
+        writes.length < underWay ? undefined : writes.shift(),
+      ]);
+      const write = this.#write(to, batch, found, expect);
+      // Awaited in a later turn; a failure before that is nobody's surprise.
+      write.catch(() => undefined);
+      writes.push(write);
     }
-    await before;
+    await Promise.all(writes);
     for (const copy of large) await this.#large(to, copy, expect(copy));
-  }
-
-  async #read(from: SideName, batch: readonly Copy[]): Promise<ReadAnswer[]> {
-    const found = batch.map(({ path, source }) => {
-      const read = this.#contents?.[from].get(path);
-      return read?.entry.print === source.print ? read : undefined;
-    });
-    const missing = batch.filter((_copy, index) => !found[index]).map((copy) => copy.path);
-    const read = missing.length > 0 ? await this.#sides[from].read(missing, this.#signal) : [];
-    return found.map((one) => one ?? read.shift());
   }
 
   async #links(copies: Copy[], expect: (copy: Copy) => string): Promise<void> {
@@ -336,6 +326,7 @@ export class Transfer {
         this.result.stale.add(copy.path);
         continue;
       }
+      if (this.#isTouched(copy, read)) continue;
       operations.push(fileOperation(copy.path, expect(copy), entry, { data }));
       sent.push({ copy, entry, hash });
     }
@@ -345,6 +336,18 @@ export class Transfer {
       const one = sent[index];
       if (one) this.#copied(one.copy, one.entry, one.hash, outcome);
     }
+  }
+
+  /** True where only the times of a file are others than what was agreed on, and it need not be sent. */
+  #isTouched({ path, to, replaces }: Copy, { entry, hash }: ReadFile): boolean {
+    const base = this.#baseline.entries.get(path);
+    const from = otherSide[to];
+    if (base?.hash !== hash || replaces?.print !== base[to]) return false;
+    if (isExecutable(entry) !== (base[from].charAt(1) === '1')) return false;
+    this.#trees[from].set(path, entry);
+    this.#baseline.set(path, { ...base, [from]: entry.print, [`${from}Racy`]: entry.racy });
+    this.#count({ files: 1, bytes: sizeOf(entry) });
+    return true;
   }
 
   async #large(to: SideName, copy: Copy, expect: string): Promise<void> {

@@ -144,6 +144,21 @@ describe.each([['python3'], ['perl'], ['sh']])('with %s', (interpreter) => {
       expect(await two.carry()).toMatchObject({ toGuest: 0, toHost: 0 });
     });
 
+    it.each([
+      ['host', 'guest'],
+      ['guest', 'host'],
+    ] as const)('sends nothing of what is only newer on the %s', async (from, to) => {
+      const before = fs.statSync(path.join(two[to], 'src/a.txt'));
+      fs.utimesSync(path.join(two[from], 'src/a.txt'), 1_000, 1_000);
+      for (let n = 0; n < 2; n += 1) {
+        expect(await two.carry()).toMatchObject({ toGuest: 0, toHost: 0, conflicts: [] });
+        expect(fs.statSync(path.join(two[to], 'src/a.txt')).ino).toBe(before.ino);
+      }
+      two.write(from, 'src/a.txt', 'N');
+      await two.carry();
+      expect(two.read(to, 'src/a.txt')).toBe('N');
+    });
+
     it('takes each side’s changes to the other', async () => {
       two.write('host', 'src/a.txt', 'a2');
       two.remove('host', 'src/b.txt');

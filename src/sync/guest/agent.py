@@ -156,13 +156,16 @@ class Tree:
         except OSError as e:
             return b'e', os.strerror(e.errno).encode()
 
+    # Answers what the system says of it, where there is something.
     def expect(self, fd, name, expected):
         try:
-            found = entry_of(os.stat(name, dir_fd=fd, follow_symlinks=False), name, fd)[0]
+            st = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            found = entry_of(st, name, fd)[0]
         except FileNotFoundError:
-            found = b'-'
+            st, found = None, b'-'
         if found != expected:
             raise Refused('stale', 'it is %s, not %s' % (found.decode(), expected.decode()))
+        return st
 
     # A place in the trash for path: <time>-<n>~<name>; its path is noted in the index.
     def trash_room(self, path, why):
@@ -217,8 +220,7 @@ class Tree:
             shutil.copyfileobj(a, b, WHOLE)
 
     def remove(self, fd, name, path, expected):
-        before = os.stat(name, dir_fd=fd, follow_symlinks=False)
-        self.expect(fd, name, expected)
+        before = self.expect(fd, name, expected)
         room = self.trash_room(path, b'deleted')
         try:
             os.rename(name, room, src_dir_fd=fd)
@@ -248,8 +250,7 @@ class Tree:
                     os.link(staged, name, dst_dir_fd=fd, follow_symlinks=False)
                     os.unlink(staged)
                 else:
-                    before = os.stat(name, dir_fd=fd, follow_symlinks=False)
-                    self.expect(fd, name, expected)
+                    before = self.expect(fd, name, expected)
                     self.trash_keep(fd, name, path, expected, before)
                     os.rename(staged, name, dst_dir_fd=fd)
                     self.trash_count(before.st_size)
@@ -315,7 +316,9 @@ class Tree:
                 os.close(fromfd)
                 self.forget()
             return found
-        self.expect(fd, name, expected)
+        # A small file is looked at only just before it is put in its place: what it costs in vain is little.
+        if how != b'data':
+            self.expect(fd, name, expected)
         if kind == b'file':
             mode = 0o777 if arg == b'1' else 0o666
             if how == b'data':

@@ -67,3 +67,54 @@ describe('what was sent just now, and not verified yet', () => {
     expect(plan({ baseline, guest }).actions).toMatchObject([{ do: 'remove', path: 'a', on: 'guest' }]);
   });
 });
+
+describe('a file that one side wrote again, as long as before', () => {
+  const agreed: Base = { ...sent, hash: 'x', guestRacy: false };
+  const [before, after] = [new Map([['a', file(1)]]), new Map([['a', file(9)]])];
+  const theirs = new Map([['a', file(2)]]);
+  const wanted = (unsure: Plan['unsure'], to: 'host' | 'guest' | undefined) => ({
+    unsure,
+    actions: to === undefined ? [] : [{ do: 'copy', path: 'a', to }],
+  });
+
+  it.each([
+    [
+      'goes across unread from the host',
+      { host: after, guest: theirs },
+      wanted({ host: [], guest: [] }, 'guest'),
+    ],
+    [
+      'goes across unread from the guest',
+      { host: before, guest: after },
+      wanted({ host: [], guest: [] }, 'host'),
+    ],
+    [
+      'is read first where a protected path could be held back in vain',
+      { host: before, guest: after, isProtected: () => true },
+      wanted({ host: [], guest: ['a'] }, undefined),
+    ],
+    [
+      'waits for the other side where its print proves nothing',
+      { host: after, guest: theirs, baseline: new Map([['a', { ...agreed, guestRacy: true }]]) },
+      wanted({ host: [], guest: ['a'] }, undefined),
+    ],
+    [
+      'is compared where both did',
+      { host: after, guest: after },
+      wanted({ host: ['a'], guest: ['a'] }, undefined),
+    ],
+  ] as const)('%s', (_how, input, expected) => {
+    expect(plan({ baseline: new Map([['a', agreed]]), ...input })).toMatchObject(expected);
+  });
+
+  it('is read first where it is large', () => {
+    const large = (time: number): Entry => ({
+      print: `f0 2000000 ${time} ${time} 7`,
+      target: '',
+      racy: false,
+    });
+    const baseline = new Map([['a', { ...agreed, host: large(1).print, guest: large(2).print }]]);
+    const found = plan({ baseline, host: new Map([['a', large(9)]]), guest: new Map([['a', large(2)]]) });
+    expect(found).toMatchObject(wanted({ host: ['a'], guest: [] }, undefined));
+  });
+});
