@@ -1,25 +1,21 @@
 import * as l10n from '@vscode/l10n';
 import * as path from 'node:path';
 import { withDeadline } from '../base/abort.ts';
-import { Emitter } from '../base/event.ts';
-import { isCancellation, SwitchyardError } from '../base/errors.ts';
+import { SwitchyardError } from '../base/errors.ts';
 import { silentProgress, type Progress } from '../base/progress.ts';
 import type { CarryReport, CarryRequest } from './carrier.ts';
 import { ConflictBook } from './conflictBook.ts';
 import type { StepReport } from './engine.ts';
-import { carryReport, healthOf, tellEveryMs, throttled, type UnderWay } from './health.ts';
 import type { HaltAnswer, LiveSync, SyncHealth, TwoVersions } from './liveSync.ts';
 import type { FileLock } from '../base/fileLock.ts';
 import { keepBaseline, takeBaseline } from './baselineCopies.ts';
 import { HostThread } from './host/hostThread.ts';
 import { openSession, type WorkspaceSyncOptions } from './openSession.ts';
 import { Answering, askMs, takeTurn, whenFree } from './otherWindow.ts';
-import { fromText, toText } from './path.ts';
-import { Rate } from './rate.ts';
-import { diskFull, explain } from './reasons.ts';
+import { toText } from './path.ts';
 import type { Session } from './session.ts';
-import type { TransferCount } from './transfer.ts';
-import { heldBackActions, removal, takeCopy } from './verbs.ts';
+import { Telling } from './telling.ts';
+import { answerHalt, decideHeldBack, resolveConflict, versions } from './verbs.ts';
 
 export type { WorkspaceSyncOptions } from './openSession.ts';
 
@@ -40,23 +36,21 @@ export class WorkspaceSync implements LiveSync {
   readonly onDidChangeHealth;
   readonly #options: WorkspaceSyncOptions;
   readonly #conflicts: ConflictBook;
-  readonly #changed = new Emitter<SyncHealth>();
-  readonly #rate = new Rate();
+  readonly #telling: Telling;
   #attached: Attached | undefined;
   /** One that no session took yet. */
   #thread: HostThread | undefined;
   #following: AbortController | undefined;
-  #problem: SwitchyardError | undefined;
-  #working = 0;
-  #transfer: UnderWay | undefined;
-  #telling: NodeJS.Timeout | undefined;
-  #listeners: ((progress: { done: TransferCount; all: TransferCount }) => void)[] = [];
 
   constructor(options: WorkspaceSyncOptions) {
     this.#options = options;
     this.trashFolder = path.join(options.stateFolder, 'trash');
     this.#conflicts = new ConflictBook(options.stateFolder);
-    this.onDidChangeHealth = this.#changed.event;
+    this.#telling = new Telling(
+      () => ({ session: this.#attached?.session, conflicts: this.#conflicts.all }),
+      options.log,
+    );
+    this.onDidChangeHealth = this.#telling.onDidChange;
   }
 
   prepare(): void {
@@ -67,21 +61,15 @@ export class WorkspaceSync implements LiveSync {
     const { session } = this.#attached ?? {};
     if (session) {
       session.letGo();
-      return this.#together(request, session, (inner) => session.everything(inner), progress, signal);
+      return this.#telling.together(request, session, () => session.everything(signal), progress);
     }
-    return this.#guarded(request, async () => {
+    return this.#telling.opening(request, async () => {
       const lock = await takeTurn(this.#options.stateFolder, this.#options.log, signal);
       if (!lock) return nothingDone;
       try {
         const session = await this.#open(request, signal);
         try {
-          return await this.#together(
-            request,
-            session,
-            (inner) => session.everything(inner),
-            progress,
-            signal,
-          );
+          return await this.#telling.together(request, session, () => session.everything(signal), progress);
         } finally {
           await this.#settle(session);
           session.dispose();
@@ -95,11 +83,11 @@ export class WorkspaceSync implements LiveSync {
   async attach(request: CarryRequest, progress: Progress, signal: AbortSignal): Promise<CarryReport> {
     if (this.#attached?.request.connection === request.connection) {
       const { session } = this.#attached;
-      return this.#together(request, session, (inner) => session.catchUp(inner), progress, signal);
+      return this.#telling.together(request, session, () => session.catchUp(signal), progress);
     }
     this.#following?.abort();
     if (this.#attached) await this.#end(this.#attached);
-    return this.#guarded(request, async () => {
+    return this.#telling.opening(request, async () => {
       const lock = await takeTurn(this.#options.stateFolder, this.#options.log, signal);
       if (lock) return this.#begin(request, lock, progress, signal);
       this.#follow(request);
@@ -180,101 +168,42 @@ export class WorkspaceSync implements LiveSync {
   async resolveConflict(at: string, keep: 'host' | 'guest' | 'both', signal: AbortSignal): Promise<void> {
     // Of an earlier session there may be some before there is one now.
     if (!this.#attached) await this.#conflicts.load();
-    const conflict = this.#conflicts.all.find((one) => one.path === at || one.copy === at);
-    if (!conflict) return;
-    if (keep !== 'both') {
-      const session = this.#needSession();
-      const [original, copy] = [fromText(conflict.path), fromText(conflict.copy)];
-      const done = await session.exclusively(async () => {
-        const { host } = session.sides;
-        if (keep === 'guest') return takeCopy(session, host, original, copy, signal);
-        const outcomes = await host.apply(removal(copy, session.engine.trees.host), signal);
-        return outcomes.every((outcome) => outcome.done);
-      });
-      session.rescan();
-      if (!done) throw changedMeanwhile();
-    }
-    await this.#conflicts.remove(conflict.copy);
-    this.#tellSoon();
+    await resolveConflict(this.#conflicts, () => this.#needSession(), { at, keep }, signal);
+    this.#telling.soon();
   }
 
   async decideHeldBack(at: string, decision: 'accept' | 'refuse', signal: AbortSignal): Promise<void> {
-    const session = this.#needSession();
-    const report = await session.exclusively(() =>
-      session.engine.carryOut(heldBackActions(fromText(at), session.engine.trees, decision), signal),
-    );
-    session.rescan();
-    if (report.again.size > 0) throw changedMeanwhile();
+    await decideHeldBack(this.#needSession(), at, decision, signal);
   }
 
   async versions(at: string, signal: AbortSignal): Promise<TwoVersions> {
-    const { sides } = this.#needSession();
-    const [host, guest] = await Promise.all([
-      sides.host.read([fromText(at)], signal),
-      sides.guest.read([fromText(at)], signal),
-    ]);
-    return { host: host[0]?.data, guest: guest[0]?.data };
+    return versions(this.#needSession(), at, signal);
   }
 
   answerHalt(answer: HaltAnswer): void {
     const session = this.#attached?.session;
-    if (!session) return;
-    if (session.emptied) {
-      session.answerEmptied(answer);
-      return;
-    }
-    const { guard, baseline } = session.engine;
-    if (answer === 'delete') session.force(guard.approve());
-    else {
-      const paths = guard.release();
-      for (const at of paths) baseline.delete(at);
-      session.force(paths);
-    }
+    if (session) answerHalt(session, answer);
   }
 
   dispose(): void {
     this.#following?.abort();
-    clearTimeout(this.#telling);
     this.#thread?.dispose();
     const attached = this.#attached;
     this.#attached = undefined;
     attached?.answering.dispose();
     attached?.session.dispose();
     attached?.lock.releaseNow();
-    this.#changed.dispose();
+    this.#telling.dispose();
   }
 
   get health(): SyncHealth {
-    return healthOf({
-      session: this.#attached?.session,
-      isWorking: this.#working > 0,
-      problem: this.#problem,
-      conflicts: this.#conflicts.all,
-      rate: this.#rate.last,
-      transfer: this.#transfer,
-    });
+    return this.#telling.health;
   }
 
   /** True while nothing goes on, and nothing will by itself. */
   get isIdle(): boolean {
     const follows = this.#following?.signal.aborted === false;
-    return !this.#attached && !follows && this.#working === 0;
-  }
-
-  async #guarded<T>(request: CarryRequest, work: () => Promise<T>): Promise<T> {
-    this.#problem = undefined;
-    this.#working += 1;
-    this.#tellSoon();
-    try {
-      return await work();
-    } catch (error) {
-      const explained = explain(error, request.guestFolder);
-      if (!isCancellation(error)) this.#problem = explained.code === 'sync.halted' ? undefined : explained;
-      throw explained;
-    } finally {
-      this.#working -= 1;
-      this.#tellSoon();
-    }
+    return !this.#attached && !follows && !this.#telling.isWorking;
   }
 
   async #begin(
@@ -289,11 +218,11 @@ export class WorkspaceSync implements LiveSync {
       const asked = (): Promise<unknown> => session.everything(AbortSignal.timeout(askMs));
       const answering = new Answering(this.#options.stateFolder, asked, this.#options.log);
       const together = (): Promise<CarryReport> =>
-        this.#together(request, session, (inner) => session.everything(inner), progress, signal);
+        this.#telling.together(request, session, () => session.everything(signal), progress);
       const mine = { session, request, lock, answering };
       attached = mine;
       this.#attached = mine;
-      session.onDidChange(() => this.#tellSoon());
+      session.onDidChange(() => this.#telling.soon());
       session.onDidEnd((error) => void this.#lost(mine, error));
       if (session.baseline.entries.size > 0) {
         await session.goLive(signal);
@@ -323,7 +252,8 @@ export class WorkspaceSync implements LiveSync {
     request.connection.onDidClose(() => following.abort());
     const takeOver = async (): Promise<void> => {
       const lock = await whenFree(this.#options.stateFolder, signal);
-      if (lock) await this.#guarded(request, () => this.#begin(request, lock, silentProgress, signal));
+      if (lock)
+        await this.#telling.opening(request, () => this.#begin(request, lock, silentProgress, signal));
     };
     takeOver().catch((error: unknown) => {
       if (!signal.aborted) this.#options.log.warn(`Sync: not taken over: ${String(error)}`);
@@ -336,14 +266,7 @@ export class WorkspaceSync implements LiveSync {
       this.#options,
       request,
       {
-        onProgress: (progress) => {
-          const isOver = progress.done.files >= progress.all.files;
-          const since = this.#transfer?.since ?? performance.now();
-          this.#transfer = isOver ? undefined : { ...progress, since };
-          for (const listener of this.#listeners) listener(progress);
-          this.#tellSoon();
-        },
-        onSent: ({ files, bytes }) => this.#rate.count(files, bytes, performance.now()),
+        ...this.#telling.listener,
         takeThread: () => {
           const thread = this.#thread;
           this.#thread = undefined;
@@ -354,30 +277,6 @@ export class WorkspaceSync implements LiveSync {
     );
     session.onDidStep((report) => void this.#note(session, report));
     return session;
-  }
-
-  /** Tells a person of what `work` does. */
-  async #together(
-    request: CarryRequest,
-    session: Session,
-    work: (signal: AbortSignal) => Promise<StepReport>,
-    progress: Progress,
-    signal: AbortSignal,
-  ): Promise<CarryReport> {
-    progress.step(l10n.t('Bringing the workspace across'));
-    const listener = throttled(progress);
-    this.#listeners.push(listener);
-    try {
-      const report = await work(signal);
-      for (const side of report.full) this.#options.log.warn(`Sync: ${diskFull(side).why}`);
-      return carryReport(session, report);
-    } catch (error) {
-      throw explain(error, request.guestFolder);
-    } finally {
-      this.#listeners = this.#listeners.filter((one) => one !== listener);
-      this.#transfer = undefined;
-      this.#tellSoon();
-    }
   }
 
   async #note(session: Session, report: StepReport): Promise<void> {
@@ -392,7 +291,7 @@ export class WorkspaceSync implements LiveSync {
     } catch (error) {
       this.#options.log.warn(`Sync: the list of conflicts was not written: ${String(error)}`);
     }
-    this.#tellSoon();
+    this.#telling.soon();
   }
 
   async #settle(session: Session): Promise<void> {
@@ -405,8 +304,7 @@ export class WorkspaceSync implements LiveSync {
   }
 
   async #lost(attached: Attached, error: unknown): Promise<void> {
-    this.#options.log.warn(`Sync: the session ended: ${String(error)}`);
-    this.#problem = explain(error, attached.request.guestFolder);
+    this.#telling.lost(attached.request, error);
     await this.#end(attached);
   }
 
@@ -415,7 +313,7 @@ export class WorkspaceSync implements LiveSync {
     attached.answering.dispose();
     attached.session.dispose();
     await attached.lock.release();
-    this.#tellSoon();
+    this.#telling.soon();
   }
 
   #needSession(): Session {
@@ -428,21 +326,4 @@ export class WorkspaceSync implements LiveSync {
       remedies: [{ do: 'retry' }],
     });
   }
-
-  #tellSoon(): void {
-    this.#telling ??= setTimeout(() => {
-      this.#telling = undefined;
-      this.#changed.fire(this.health);
-    }, tellEveryMs);
-  }
-}
-
-function changedMeanwhile(): SwitchyardError {
-  return new SwitchyardError({
-    code: 'sync.conflict',
-    what: l10n.t('Your choice was not carried out.'),
-    why: l10n.t('The file changed in this very moment.'),
-    next: l10n.t('Look at it again, and choose again.'),
-    remedies: [],
-  });
 }
