@@ -2,7 +2,7 @@ import * as l10n from '@vscode/l10n';
 import { SwitchyardError } from '../base/errors.ts';
 import type { Command, Runner, RunOptions } from '../base/process.ts';
 import type { SshHost } from './sshDial.ts';
-import { systemUri, virshOptions } from './virsh.ts';
+import { sessionUri, systemUri, virshOptions } from './virsh.ts';
 
 /** Which libvirt is talked to, and how it was found. */
 export interface LibvirtEndpoint {
@@ -36,13 +36,13 @@ export function findLibvirtEndpoint(around: {
 }
 
 /**
- * `qemu:///system`, or `qemu+ssh://[user@]host[:port]/system`.
+ * `qemu:///system`, `qemu:///session`, or `qemu+ssh://[user@]host[:port]/system`.
  * @throws SwitchyardError `config.invalid`
  */
 export function parseLibvirtUri(given: string, source: LibvirtEndpoint['source']): LibvirtEndpoint {
   const why = whyNot(given);
   if (why !== undefined) throw refused(given, why);
-  if (given === systemUri) return local(source);
+  if (isHere(given)) return { uri: given, source, ssh: undefined };
   const [, user, host = '', port] = address.exec(given) ?? [];
   // ssh is not to ask: nobody could answer it here.
   return { uri: `${given}?no_tty=1`, source, ssh: { host, user, port } };
@@ -53,7 +53,7 @@ const address = /^qemu\+ssh:\/\/(?:([A-Za-z0-9_][\w.-]*)@)?([A-Za-z0-9_][\w.-]*)
 
 /** Why a URI is not spoken to, as a sentence; undefined where it is. */
 export function whyNot(given: string): string | undefined {
-  if (given === systemUri || address.test(given)) return undefined;
+  if (isHere(given) || address.test(given)) return undefined;
   const [, scheme, rest = ''] = /^([a-z][a-z0-9+]*):\/\/(.*)$/.exec(given) ?? [];
   if (scheme === undefined) return l10n.t('An address begins with qemu:/// or qemu+ssh://.');
   if (!/^qemu(\+|$)/.test(scheme)) {
@@ -69,10 +69,16 @@ export function whyNot(given: string): string | undefined {
   }
   if (rest.endsWith('/session')) {
     return l10n.t(
-      'The session’s libvirt gives its machines no network with addresses, by which Switchyard gets into them.',
+      'Of sessions only this computer’s own is spoken to, {0}: the machines of one elsewhere are reached there alone.',
+      sessionUri,
     );
   }
-  return l10n.t('It is neither {0} nor {1}.', systemUri, 'qemu+ssh://user@host[:port]/system');
+  return l10n.t(
+    'It is none of {0}, {1} and {2}.',
+    systemUri,
+    sessionUri,
+    'qemu+ssh://user@host[:port]/system',
+  );
 }
 
 /** A host as a person names it. */
@@ -102,6 +108,11 @@ export class LibvirtRunner implements Runner {
 /** A call of virsh with another address in the place of the usual one. */
 function at(uri: string, args: readonly string[]): readonly string[] {
   return [...virshOptions.with(-1, uri), ...args.slice(virshOptions.length)];
+}
+
+/** This computer's, by the only names that are spoken. */
+function isHere(uri: string): boolean {
+  return uri === systemUri || uri === sessionUri;
 }
 
 function local(source: LibvirtEndpoint['source']): LibvirtEndpoint {

@@ -4,6 +4,9 @@ import type { Command } from '../base/process.ts';
 /** Where the machines of Vagrant's libvirt provider live by default. */
 export const systemUri = 'qemu:///system';
 
+/** The libvirt of a person alone, who needs no rights for it: its machines run as that person. */
+export const sessionUri = 'qemu:///session';
+
 /** As `virsh domstate` names them. */
 export type DomainState =
   'running' | 'idle' | 'paused' | 'in shutdown' | 'shut off' | 'crashed' | 'pmsuspended' | 'no state';
@@ -53,7 +56,12 @@ const endless = 2 ** 31 - 1;
 /** What stands before each command of virsh. */
 export const virshOptions: readonly string[] = ['--quiet', '--connect', systemUri];
 
-function virsh<T>(args: readonly string[], timeoutMs: number, parse: (stdout: string) => T): Command<T> {
+/** A call of virsh. */
+export function virsh<T>(
+  args: readonly string[],
+  timeoutMs: number,
+  parse: (stdout: string) => T,
+): Command<T> {
   return {
     program: 'virsh',
     args: [...virshOptions, ...args],

@@ -1,7 +1,7 @@
 import * as l10n from '@vscode/l10n';
 import { asSentence, SwitchyardError } from '../base/errors.ts';
 import { CommandFailed, lastLines } from '../base/process.ts';
-import { short } from './virsh.ts';
+import { sessionUri, short } from './virsh.ts';
 
 /** True where a call failed because there is no such domain. */
 export function isNoDomain(error: unknown): boolean {
@@ -38,8 +38,8 @@ export function virshError(error: unknown, what: string): unknown {
       remedies: [{ do: 'checkRequirements' }],
     });
   }
-  const overSsh = explainSsh(error, common);
-  if (overSsh) return overSsh;
+  const special = explainSsh(error, common) ?? explainSession(error, common);
+  if (special) return special;
   if (/Permission denied|authentication (unavailable|failed)|access denied/i.test(error.stderr)) {
     return new SwitchyardError({
       ...common,
@@ -71,6 +71,34 @@ export function virshError(error: unknown, what: string): unknown {
         : lastLines(error.stderr, 3).replace(/^error:\s*/i, '') || error.message,
     next: l10n.t('The log has the whole output.'),
     remedies: [{ do: 'retry' }, { do: 'showLog' }],
+  });
+}
+
+/** A person's own libvirt, which begins by itself and asks for no rights: what helps at the system's is no help. */
+function explainSession(
+  error: CommandFailed,
+  common: { readonly what: string; readonly detail: string; readonly cause: unknown },
+): SwitchyardError | undefined {
+  if (!error.args.includes(sessionUri)) return undefined;
+  if (/KVM.*Permission denied|Permission denied.*kvm/i.test(error.stderr)) {
+    return new SwitchyardError({
+      ...common,
+      code: 'libvirt.permission',
+      why: l10n.t('QEMU runs as you, and you may not open /dev/kvm.'),
+      next: l10n.t('Add your user to the group kvm (sudo usermod -aG kvm "$USER") and log in again.'),
+      remedies: [{ do: 'checkRequirements' }],
+    });
+  }
+  if (!isNotServed(error)) return undefined;
+  return new SwitchyardError({
+    ...common,
+    code: 'libvirt.notRunning',
+    why: l10n.t('Your own libvirt did not start: {0}', asSentence(lastLines(error.stderr, 2))),
+    next: l10n.t(
+      'See what "virsh --connect {0} list" says. It needs the daemon (on Debian and Ubuntu: libvirt-daemon).',
+      sessionUri,
+    ),
+    remedies: [{ do: 'retry' }, { do: 'checkRequirements' }],
   });
 }
 

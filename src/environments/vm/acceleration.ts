@@ -14,6 +14,8 @@ export interface Virtualisation {
   /** `flags` of /proc/cpuinfo hold `vmx` (Intel) or `svm` (AMD). */
   readonly processor: boolean;
   readonly device: 'usable' | 'missing' | 'denied';
+  /** QEMU runs as the person, so what that one may not open QEMU may not either. */
+  readonly asPerson?: boolean;
 }
 
 export async function probeVirtualisation(): Promise<Virtualisation> {
@@ -62,6 +64,11 @@ function whyNoKvm(found: Virtualisation): string | undefined {
   if (!found.processor)
     return l10n.t('The processor offers no hardware virtualisation (neither vmx nor svm).');
   if (found.device === 'missing') return l10n.t('There is no /dev/kvm: the kvm module is not loaded.');
+  if (found.asPerson && found.device === 'denied') {
+    return l10n.t(
+      'You may not open /dev/kvm; whoever is in the group kvm may (sudo usermod -aG kvm "$USER").',
+    );
+  }
   // libvirt's own QEMU runs as another user, so what matters is that the device is there and the group set;
   // a person who may not open it is told, and libvirt is asked all the same.
   return undefined;

@@ -10,6 +10,8 @@ import { vagrantCommands, type VagrantPlace } from '../../engines/vagrant.ts';
 import { virshCommands, type DomainInfo, type DomainStats } from '../../engines/virsh.ts';
 import { isNoDomain, virshError } from '../../engines/virshErrors.ts';
 import { VolumeDisks } from './mounts/volumeDisks.ts';
+import { forwardedPort } from './forwardedPort.ts';
+import type { MachineAddress } from './machineAddress.ts';
 import type { MachineHost } from './machineHost.ts';
 import { ensureNetwork } from './network.ts';
 import { runVagrant } from './runVagrant.ts';
@@ -114,10 +116,13 @@ export class Machine {
     }
   }
 
-  /** Its IPv4 address, once it has one. */
-  async address(signal: AbortSignal): Promise<string | undefined> {
-    const addresses = await this.#virsh(virshCommands.addresses(this.domain), signal);
-    return addresses[0];
+  /** Its IPv4 address, once it has one, or the port of this computer that is passed on to it. */
+  async address(signal: AbortSignal): Promise<MachineAddress | undefined> {
+    if (this.#host.isSession) {
+      return this.#explained(() => forwardedPort(this.#runner, this.domain, signal));
+    }
+    const [host] = await this.#virsh(virshCommands.addresses(this.domain), signal);
+    return host === undefined ? undefined : { host };
   }
 
   /** Makes the machine and boots it. Where that fails nothing is left but the console log. */
@@ -132,7 +137,7 @@ export class Machine {
     await mkdir(this.#folder, { recursive: true });
     if (this.consoleFile !== undefined) await rm(this.consoleFile, { force: true });
     const where = { folder: this.#folder, isElsewhere: this.#host.ssh !== undefined };
-    const network = await ensureNetwork(this.#runner, where, signal);
+    const network = this.#host.isSession ? undefined : await ensureNetwork(this.#runner, where, signal);
     await writeFile(
       path.join(this.#folder, 'Vagrantfile'),
       vagrantfile({
@@ -149,13 +154,16 @@ export class Machine {
     const deaf = new AbortController();
     const over = new AbortController();
     const bounded = AbortSignal.any([signal, deaf.signal]);
-    const watching = this.#watchForAddress(deaf, AbortSignal.any([bounded, over.signal]));
+    // Without a network Vagrant waits for none either.
+    const watching = network && this.#watchForAddress(deaf, AbortSignal.any([bounded, over.signal]));
     try {
       await this.#vagrant(vagrantCommands.up(this.place, machineName, 'libvirt'), what, progress, bounded);
     } catch (error) {
       const console = await this.console();
       await this.destroy(silentProgress, AbortSignal.timeout(180_000));
       signal.throwIfAborted();
+      // It did not wait for the machine, so what it says is about something else.
+      if (!network) throw error;
       throw deaf.signal.aborted ? noAnswer('address', console, error) : bootFailure(error, console);
     } finally {
       over.abort();
@@ -305,8 +313,12 @@ export class Machine {
   }
 
   async #virsh<T>(command: Command<T>, signal: AbortSignal): Promise<T> {
+    return this.#explained(() => this.#runner.run(command, { signal }));
+  }
+
+  async #explained<T>(ask: () => Promise<T>): Promise<T> {
     try {
-      return await this.#runner.run(command, { signal });
+      return await ask();
     } catch (error) {
       throw virshError(error, l10n.t('libvirt did not do what was asked of the virtual machine.'));
     }

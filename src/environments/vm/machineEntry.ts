@@ -175,6 +175,12 @@ export class MachineEntry implements Disposable {
 
   /** Saves the machine's memory; the connection and the sync hold still until it wakes. */
   async suspend(progress: Progress, signal: AbortSignal): Promise<void> {
+    if (!this.#access.outlivesSleep) {
+      // Ended in order, rather than torn off: the sync sends its last changes, and nobody takes it for a failure.
+      await this.endSync(signal);
+      this.disconnect();
+      return this.#machine.suspend(progress, signal);
+    }
     await Promise.all([
       this.sync?.hold(withDeadline(signal, lastChangesMs)),
       this.#access.prepareSleep(signal),

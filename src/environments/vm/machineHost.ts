@@ -5,7 +5,7 @@ import * as l10n from '@vscode/l10n';
 import type { Runner } from '../../base/process.ts';
 import { hostName, type LibvirtEndpoint } from '../../engines/libvirtEndpoint.ts';
 import type { SshHost } from '../../engines/sshDial.ts';
-import { systemUri, virshCommands, type NodeInfo } from '../../engines/virsh.ts';
+import { sessionUri, systemUri, virshCommands, type NodeInfo } from '../../engines/virsh.ts';
 import { virshError } from '../../engines/virshErrors.ts';
 import { probeVirtualisation, type Virtualisation } from './acceleration.ts';
 
@@ -19,11 +19,13 @@ export class MachineHost {
   readonly name: string | undefined;
   /**
    * Sets what is kept of its machines apart from that of others', and this computer's machines there from those that
-   * other computers make of a project in the same folder. Undefined for this computer.
+   * other computers make of a project in the same folder. Undefined for this computer's system.
    */
   readonly mark: string | undefined;
   /** What LIBVIRT_DEFAULT_URI names where that is not spoken to. */
   readonly passedOver: string | undefined;
+  /** Its libvirt is the person's own: without a network of its own, and whatever it does the person may. */
+  readonly isSession: boolean;
   readonly #runner: Runner;
 
   /** @param endpoint undefined: none can be chosen, and whoever asks libvirt is told why */
@@ -31,14 +33,15 @@ export class MachineHost {
     this.uri = endpoint?.uri ?? systemUri;
     this.ssh = endpoint?.ssh;
     this.name = this.ssh && hostName(this.ssh);
-    this.mark = this.ssh && markOf(this.uri);
+    this.isSession = this.uri === sessionUri;
+    this.mark = this.ssh || this.isSession ? markOf(this.uri) : undefined;
     this.passedOver = endpoint?.passedOver;
     this.#runner = runner;
   }
 
   /** @throws SwitchyardError `libvirt.*` */
   async virtualisation(signal: AbortSignal): Promise<Virtualisation> {
-    if (!this.ssh) return probeVirtualisation();
+    if (!this.ssh) return { ...(await probeVirtualisation()), asPerson: this.isSession };
     try {
       return readCapabilities(await this.#runner.run(virshCommands.capabilities(), { signal }));
     } catch (error) {

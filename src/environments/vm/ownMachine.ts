@@ -1,3 +1,4 @@
+import type { MachineAddress } from './machineAddress.ts';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as l10n from '@vscode/l10n';
@@ -110,7 +111,12 @@ export class OwnMachine {
   }
 
   /** Where its SSH server is. */
-  async address(signal: AbortSignal): Promise<string | undefined> {
+  async address(signal: AbortSignal): Promise<MachineAddress | undefined> {
+    const host = await this.#address(signal);
+    return host === undefined ? undefined : { host };
+  }
+
+  async #address(signal: AbortSignal): Promise<string | undefined> {
     const uuid = await this.#domain(signal);
     if (uuid === undefined) return this.#host;
     try {

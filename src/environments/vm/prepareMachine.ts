@@ -17,6 +17,7 @@ import { expectVagrant } from './requirements.ts';
 import { mountsOf } from './mounts/vmMounts.ts';
 import { composeProjectName } from './services/composedProject.ts';
 import { installServices } from './services/guestServices.ts';
+import { ensureSessionPool } from './sessionStorage.ts';
 import { settleIn } from './settleIn.ts';
 import { expectRoom, expectSupported } from './supported.ts';
 
@@ -102,6 +103,7 @@ export async function prepareMachine(
     make: async (inner) => {
       const { cpus, memoryBytes, diskBytes } = settings.vm;
       const login = { user: 'root', privateKeyFile: box.privateKeyFile };
+      if (parts.host.isSession) await ensureSessionPool(parts.runner, inner.signal);
       const directBoot = await parts.boxes.directBoot(box, inner.signal);
       await parts.generated.create(
         { box: box.name, login, cpus, memoryBytes, diskBytes, acceleration: acceleration.type, directBoot },

@@ -5,6 +5,7 @@ import type { Progress } from '../../base/progress.ts';
 import type { SwitchyardSettings, VmSource } from '../../config/settings.ts';
 import type { DomainInfo, DomainStats } from '../../engines/virsh.ts';
 import type { Machine, MachineTimeouts } from './machine.ts';
+import type { MachineAddress } from './machineAddress.ts';
 import { knownMachines, madeWith, OwnMachine, type OwnSource } from './ownMachine.ts';
 import type { RecordFile } from './record.ts';
 
@@ -54,7 +55,7 @@ export class ProjectMachine {
     return (await this.#now()).stats(signal);
   }
 
-  async address(signal: AbortSignal): Promise<string | undefined> {
+  async address(signal: AbortSignal): Promise<MachineAddress | undefined> {
     return (await this.#now()).address(signal);
   }
 

@@ -8,7 +8,7 @@ import type { VmSettings } from '../../config/settings.ts';
 import type { Connection } from '../../connections/connection.ts';
 import { virshCommands } from '../../engines/virsh.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
-import { chooseAcceleration, probeVirtualisation } from './acceleration.ts';
+import { chooseAcceleration } from './acceleration.ts';
 import { recipeKey } from './image/boxBuilder.ts';
 import { families } from './image/family.ts';
 import type { BoxStore } from './image/boxStore.ts';
@@ -17,6 +17,7 @@ import { configHash } from './projectImage.ts';
 import { prepareForSnapshot, untilCalm } from './readyGuest.ts';
 import { planOf } from './mounts/vmMounts.ts';
 import type { EntryOptions } from './machineEntry.ts';
+import type { MachineHost } from './machineHost.ts';
 import type { ReadySnapshot } from './readySnapshot.ts';
 import type { MachineRecord } from './record.ts';
 
@@ -44,6 +45,7 @@ export class ReadyKeeper {
   readonly #sync: LiveSync;
   readonly #runner: Runner;
   readonly #boxes: BoxStore;
+  readonly #host: MachineHost;
   readonly #log: Logger;
   #taking: Promise<void> = Promise.resolve();
 
@@ -53,6 +55,7 @@ export class ReadyKeeper {
     sync: LiveSync;
     runner: Runner;
     boxes: BoxStore;
+    host: MachineHost;
     log: Logger;
   }) {
     this.#project = parts.project;
@@ -60,6 +63,7 @@ export class ReadyKeeper {
     this.#sync = parts.sync;
     this.#runner = parts.runner;
     this.#boxes = parts.boxes;
+    this.#host = parts.host;
     this.#log = parts.log;
   }
 
@@ -122,7 +126,7 @@ export class ReadyKeeper {
   /** Of everything that decides what a new machine would be like, and whether QEMU can read the memory. */
   async #key(settings: VmSettings, signal: AbortSignal): Promise<string> {
     const { cpus, memoryBytes, diskBytes } = settings;
-    const { type } = chooseAcceleration(settings.acceleration, await probeVirtualisation());
+    const { type } = chooseAcceleration(settings.acceleration, await this.#host.virtualisation(signal));
     const { hypervisor, libvirt } = await this.#runner.run(virshCommands.version(), { signal });
     const sizes = [cpus, memoryBytes, diskBytes].map(String);
     const recipes = families.map((family) => recipeKey(family, type));

@@ -48,6 +48,8 @@ export interface MachineRecord {
   readonly configHash: string;
   /** Last known address. */
   readonly address?: string;
+  /** The port there that is passed on to its SSH server; missing where that is reached at its own. */
+  readonly port?: number;
   /** The present run. */
   readonly run?: MachineRun;
 }

@@ -2,7 +2,7 @@ import * as l10n from '@vscode/l10n';
 import { SwitchyardError } from '../../base/errors.ts';
 import type { Command, Runner } from '../../base/process.ts';
 import { vagrantCommands, vagrantError } from '../../engines/vagrant.ts';
-import { virshCommands } from '../../engines/virsh.ts';
+import { sessionUri, virshCommands } from '../../engines/virsh.ts';
 import { virshError } from '../../engines/virshErrors.ts';
 import type { Requirement } from '../environment.ts';
 import { chooseAcceleration } from './acceleration.ts';
@@ -67,16 +67,22 @@ export async function vmRequirements(
     ),
     ask(l10n.t('Network of the virtual machines'), virshCommands.networks(), virshError, (networks) => ({
       ok: true,
-      detail: networks.get(networkName)
-        ? l10n.t('"{0}" is active.', networkName)
-        : l10n.t('"{0}" is made or started with the next virtual machine.', networkName),
+      detail: whichNetwork(networks, host),
     })),
   ]);
   return [...all, await virtualisation(host, signal)];
 }
 
-function whichLibvirt(version: string, { name, passedOver }: MachineHost): string {
+function whichNetwork(networks: ReadonlyMap<string, boolean>, { isSession }: MachineHost): string {
+  if (isSession) return l10n.t('QEMU’s own, with a port of this computer for each machine.');
+  return networks.get(networkName)
+    ? l10n.t('"{0}" is active.', networkName)
+    : l10n.t('"{0}" is made or started with the next virtual machine.', networkName);
+}
+
+function whichLibvirt(version: string, { name, isSession, passedOver }: MachineHost): string {
   if (name !== undefined) return l10n.t('{0} on {1}', version, name);
+  if (isSession) return l10n.t('{0}, your own ({1})', version, sessionUri);
   if (passedOver === undefined) return version;
   return l10n.t(
     '{0} of this computer; {1}, which LIBVIRT_DEFAULT_URI names, is not used.',

@@ -1,6 +1,7 @@
 import * as l10n from '@vscode/l10n';
 import { SwitchyardError } from '../../base/errors.ts';
 import type { SwitchyardSettings } from '../../config/settings.ts';
+import { sessionUri } from '../../engines/virsh.ts';
 
 /** @throws SwitchyardError `config.unsupported` for what a later version will do */
 export function expectSupported(settings: SwitchyardSettings): void {
@@ -28,15 +29,23 @@ export function expectSupported(settings: SwitchyardSettings): void {
 
 /**
  * A box has no host key that is known before it boots, and that of a machine on another computer's network cannot be
- * asked for from here.
+ * asked for from here. Vagrant gives a box a key of its own, for which it has to get in, and it gets into no machine
+ * without an address.
  * @throws SwitchyardError `config.unsupported`
  */
-export function expectHere({ name }: { readonly name: string | undefined }): void {
-  if (name === undefined) return;
+export function expectHere(host: { readonly name: string | undefined; readonly isSession: boolean }): void {
+  const { name, isSession } = host;
+  if (name === undefined && !isSession) return;
   throw new SwitchyardError({
     code: 'config.unsupported',
     what: l10n.t('The virtual machine cannot be made as its configuration says.'),
-    why: l10n.t('A machine made of a box is made on this computer only, and libvirt is that of {0}.', name),
+    why:
+      name === undefined
+        ? l10n.t(
+            'Vagrant itself gets into a machine made of a box, and one of {0} has no address for it.',
+            sessionUri,
+          )
+        : l10n.t('A machine made of a box is made on this computer only, and libvirt is that of {0}.', name),
     next: l10n.t('Choose this computer with "Choose libvirt Host…", or take the image as the source.'),
     remedies: [{ do: 'showLog' }],
   });

@@ -18,7 +18,8 @@ export interface VagrantfileInput {
   readonly memoryBytes: number;
   readonly diskBytes: number;
   readonly acceleration: Acceleration['type'];
-  readonly network: MachineNetwork;
+  /** Undefined: QEMU's user-mode network, which needs no rights and gives the machine no address from outside. */
+  readonly network: MachineNetwork | undefined;
   /** Kernel and initial RAM disk for a start without firmware and boot loader. */
   readonly directBoot?: DirectBoot | undefined;
   /** The libvirt that is to run it. */
@@ -46,7 +47,7 @@ export function vagrantfile(input: VagrantfileInput): string {
   const accelerated = input.acceleration === 'kvm';
   const { login } = input;
   return `# Written by Switchyard at every start; changes are lost.
-Vagrant.configure('2') do |config|
+${input.network ? '' : unwaiting}Vagrant.configure('2') do |config|
   config.vm.define ${rubyString(input.machine)}
   config.vm.box = ${rubyString(input.box)}
 ${input.version === undefined ? '' : `  config.vm.box_version = ${rubyString(input.version)}\n`}  config.vm.box_check_update = false
@@ -72,14 +73,11 @@ ${accelerated ? '' : processorLines()}    libvirt.cpus = ${input.cpus}
     libvirt.memory = ${Math.ceil(input.memoryBytes / MiB)}
     libvirt.machine_virtual_size = ${Math.ceil(input.diskBytes / GiB)}
 ${input.directBoot ? bootLines(input.directBoot) : ''}    libvirt.suspend_mode = 'managedsave'
-    libvirt.management_network_name = ${rubyString(input.network.name)}
-    libvirt.management_network_address = ${rubyString(input.network.subnet)}
-    libvirt.management_network_keep = true
-    libvirt.graphics_type = 'none'
+${input.network ? networkLines(input.network) : userNetworkLines(input.uri)}    libvirt.graphics_type = 'none'
     libvirt.video_type = 'none'
     libvirt.random model: 'random'
 ${input.consoleFile === undefined ? '' : `    libvirt.serial type: 'file', source: { path: ${rubyString(input.consoleFile)} }\n`}  end
-end
+${input.network ? '' : userNetwork}end
 `;
 }
 
@@ -96,6 +94,66 @@ function processorLines(): string {
   );
   return `    libvirt.cpu_model = 'qemu64'\n${features.join('')}`;
 }
+
+function networkLines({ name, subnet }: MachineNetwork): string {
+  return `    libvirt.management_network_name = ${rubyString(name)}
+    libvirt.management_network_address = ${rubyString(subnet)}
+    libvirt.management_network_keep = true
+`;
+}
+
+/**
+ * Without the network that Vagrant's provider makes, or expects of an administrator in a session. It looks for leases
+ * in the libvirt of the system, which may not be there: it finds none in the session's.
+ */
+function userNetworkLines(uri: string): string {
+  return `    libvirt.mgmt_attach = false
+    libvirt.system_uri = ${rubyString(uri)}
+`;
+}
+
+/**
+ * The provider has no word of its own for it, and writes the type as it stands. With a port group it asks for no device
+ * of this computer; libvirt drops the group of a network that has none.
+ */
+const userNetwork = `  config.vm.communicator = 'switchyard'
+  config.vm.network :public_network, type: 'user', portgroup: 'none', auto_config: false
+`;
+
+/**
+ * Vagrant would wait for SSH at an address that such a machine has not, and has nothing to do inside: it makes the
+ * machine and starts it, and that is all.
+ * @see https://developer.hashicorp.com/vagrant/docs/plugins/development-basics
+ */
+const unwaiting = `module Switchyard
+  class Communicator < Vagrant.plugin('2', :communicator)
+    def self.match?(_machine)
+      true
+    end
+
+    def initialize(_machine); end
+
+    def ready?
+      true
+    end
+
+    # Vagrant watches the machine's state beside this, and takes a watcher that has not begun for one that saw trouble.
+    def wait_for_ready(_seconds)
+      50.times do
+        break if Thread.list.any? { |thread| thread.key?(:last_known_state) }
+        sleep 0.1
+      end
+      true
+    end
+  end
+
+  class Plugin < Vagrant.plugin('2')
+    name 'switchyard'
+    communicator('switchyard') { Communicator }
+  end
+end
+
+`;
 
 function bootLines({ kernel, initrd, commandLine }: DirectBoot): string {
   return `    libvirt.kernel = ${rubyString(kernel)}

@@ -11,6 +11,7 @@ import type { EnvironmentAccess } from '../environment.ts';
 import type { BoxStore } from './image/boxStore.ts';
 import type { MachineLogin } from './machineLogin.ts';
 import { setGuestClock, WaitingClock } from './guestClock.ts';
+import type { MachineAddress } from './machineAddress.ts';
 import type { MachineRecord, RecordFile } from './record.ts';
 import type { MachineHost } from './machineHost.ts';
 import type { ProjectMachine } from './projectMachine.ts';
@@ -31,6 +32,7 @@ export class VmAccess {
   #connection: SshConnection | undefined;
   #clock: WaitingClock | undefined;
   #isAsleep = false;
+  #isForwarded = false;
 
   constructor(parts: {
     machine: ProjectMachine;
@@ -55,6 +57,11 @@ export class VmAccess {
   /** The connection, while it lives and the machine does not sleep. */
   get connection(): SshConnection | undefined {
     return this.#connection?.isClosed === false && !this.#isAsleep ? this.#connection : undefined;
+  }
+
+  /** False where what passes the connection on ends when the machine sleeps, and the connection with it. */
+  get outlivesSleep(): boolean {
+    return !this.#isForwarded;
   }
 
   /**
@@ -116,13 +123,17 @@ export class VmAccess {
       access,
       // A folder that is not there yet would make every program fail.
       { env: record.env, ...(record.phase === 'ready' ? { cwd: record.workspaceFolder } : { cwd: '/' }) },
-      { lastAddress: record.address ?? record.login?.host, timeoutMs: this.#bootMs, signal },
+      { lastAddress: lastAddress(record), timeoutMs: this.#bootMs, signal },
     );
-    if (record.address !== address) {
-      await this.#record.write({ ...((await this.#record.read()) ?? record), address });
+    if (record.address !== address.host || record.port !== address.port) {
+      const { port: _other, ...known } = (await this.#record.read()) ?? record;
+      const { host, port: forwarded } = address;
+      const at = forwarded === undefined ? {} : { port: forwarded };
+      await this.#record.write({ ...known, address: host, ...at });
     }
     if (record.phase !== 'ready') return connection;
     this.#connection = connection;
+    this.#isForwarded = address.port !== undefined;
     connection.onDidClose(() => {
       if (this.#connection === connection) this.#connection = undefined;
       // Whatever ended it, libvirt knows what became of the machine.
@@ -137,14 +148,18 @@ export class VmAccess {
     // A machine of another provider is started by Vagrant alone.
     const domain = record.own ? record.machineId : this.#machine.domain;
     const through = this.#through(record);
-    // Over another computer ssh makes one attempt only, and none to a machine that boots would hold.
+    // Over another computer, and at a port that is passed on, ssh makes one attempt only, and none to a machine that
+    // boots would hold.
     const canWake =
-      !('through' in through) && domain !== undefined && (record.own?.provider ?? 'libvirt') === 'libvirt';
+      !('through' in through) &&
+      !this.#host.isSession &&
+      domain !== undefined &&
+      (record.own?.provider ?? 'libvirt') === 'libvirt';
     const { program, args } = virshCommands.start(domain ?? '');
     return {
       by: 'ssh',
       host: record.address ?? record.login?.host ?? '',
-      port,
+      port: record.port ?? port,
       user: record.user,
       workspaceFolder: record.workspaceFolder,
       identityFile: privateKeyFile,
@@ -193,4 +208,10 @@ export class VmAccess {
       remedies: [{ do: 'rebuild', kind: 'vm' }],
     });
   }
+}
+
+/** Where it was the last time. */
+function lastAddress({ address, port, login }: MachineRecord): MachineAddress | undefined {
+  const host = address ?? login?.host;
+  return host === undefined ? undefined : { host, ...(port === undefined ? {} : { port }) };
 }

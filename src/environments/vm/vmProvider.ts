@@ -17,7 +17,7 @@ import {
 } from '../../engines/vagrantIndex.ts';
 import { LibvirtRunner, type LibvirtEndpoint } from '../../engines/libvirtEndpoint.ts';
 import { VirshChannel } from '../../engines/virshChannel.ts';
-import { parseEvent, virshCommands } from '../../engines/virsh.ts';
+import { parseEvent, sessionUri, virshCommands } from '../../engines/virsh.ts';
 import { isNoDomain, virshError } from '../../engines/virshErrors.ts';
 import { capabilitiesOf } from '../capabilities.ts';
 import type {
@@ -40,8 +40,11 @@ import type { VmServices } from './vmGuest.ts';
 /** How long to wait before listening again where libvirt went away, in milliseconds. */
 const listenAgainMs = 5_000;
 
-/** Answers of another computer's libvirt come after a login there, and each login costs. */
-const farBounds = { answerMs: 20_000, stuckMs: 5_000 };
+/**
+ * Answers of another computer's libvirt come after a login there, and each login costs; a session's libvirt begins
+ * with the first question, and looks at QEMU for seconds before it answers.
+ */
+const patientBounds = { answerMs: 20_000, stuckMs: 5_000 };
 
 export interface VmProviderOptions extends Pick<
   VmServices,
@@ -73,7 +76,8 @@ export class VmProvider implements EnvironmentProvider {
     const { libvirt } = options;
     const spoken = libvirt ? new LibvirtRunner(options.runner, libvirt) : options.runner;
     const endpoint = libvirt instanceof SwitchyardError ? undefined : libvirt;
-    const runner = new VirshChannel(spoken, options.log, endpoint?.ssh ? farBounds : undefined);
+    const isSlow = endpoint?.ssh !== undefined || endpoint?.uri === sessionUri;
+    const runner = new VirshChannel(spoken, options.log, isSlow ? patientBounds : undefined);
     this.#host = new MachineHost(endpoint, runner);
     const { mark } = this.#host;
     this.#runner = runner;
@@ -200,8 +204,8 @@ export class VmProvider implements EnvironmentProvider {
   }
 
   async #stateOf(machine: IndexedMachine, signal: AbortSignal): Promise<EnvironmentState> {
-    // Machines of other Vagrantfiles are where those say: another computer's libvirt knows nothing of them.
-    const isAskable = machine.provider === 'libvirt' && this.#host.ssh === undefined;
+    // Machines of other Vagrantfiles are where those say: another libvirt knows nothing of them.
+    const isAskable = machine.provider === 'libvirt' && this.#host.mark === undefined;
     if (!isAskable || machine.localDataPath === undefined) {
       return stateOfIndex(machine.state);
     }

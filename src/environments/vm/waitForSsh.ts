@@ -5,7 +5,9 @@ import { connectSsh, type SshConnection, type SshDefaults } from '../../connecti
 import type { SshHost } from '../../engines/sshDial.ts';
 import { dial } from './dial.ts';
 import { dialHop } from './dialHop.ts';
+import { dialForwarded } from './dialForwarded.ts';
 import { noAnswer } from './machine.ts';
+import { isSameAddress, type MachineAddress } from './machineAddress.ts';
 import type { ProjectMachine } from './projectMachine.ts';
 
 export interface SshAccess {
@@ -42,11 +44,11 @@ export async function waitForSsh(
   access: SshAccess,
   defaults: SshDefaults,
   options: {
-    readonly lastAddress: string | undefined;
+    readonly lastAddress: MachineAddress | undefined;
     readonly timeoutMs: number;
     readonly signal: AbortSignal;
   },
-): Promise<{ connection: SshConnection; address: string }> {
+): Promise<{ connection: SshConnection; address: MachineAddress }> {
   const { signal } = options;
   const deadline = performance.now() + options.timeoutMs;
   let address = options.lastAddress;
@@ -64,7 +66,7 @@ export async function waitForSsh(
     const socket = address === undefined ? undefined : await reach(access, address, signal);
     if (address !== undefined && socket) {
       try {
-        const target = { ...access, host: address };
+        const target = { ...access, ...address };
         // To give up a slow handshake and begin another makes a slow guest slower.
         const loginMs = Math.max(leastMs, Math.min(patienceMs, deadline - performance.now()));
         return { connection: await connectSsh(target, defaults, signal, loginMs, socket), address };
@@ -72,7 +74,7 @@ export async function waitForSsh(
         // Its SSH server may be starting; another machine's key is no matter of time, unless that machine
         // only sits at the address of the last time.
         const wrong = error instanceof SwitchyardError && error.code === 'ssh.hostKey';
-        if (wrong && (await machine.address(signal)) === address) throw error;
+        if (wrong && isSameAddress(await machine.address(signal), address)) throw error;
         lastFailure = error;
       }
     }
@@ -83,6 +85,11 @@ export async function waitForSsh(
   }
 }
 
-function reach({ through, port }: SshAccess, host: string, signal: AbortSignal): Promise<Duplex | undefined> {
+function reach(
+  { through, port }: SshAccess,
+  { host, port: forwarded }: MachineAddress,
+  signal: AbortSignal,
+): Promise<Duplex | undefined> {
+  if (forwarded !== undefined) return dialForwarded({ host, port: forwarded }, dialMs, signal);
   return through ? dialHop({ through, host, port }, hopMs, signal) : dial({ host, port }, dialMs, signal);
 }

@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import type { DockerEngine } from '../../engines/docker.ts';
 import { isElsewhere, type DockerEndpoint } from '../../engines/dockerEndpoint.ts';
 import { whyNot } from '../../engines/libvirtEndpoint.ts';
-import { systemUri } from '../../engines/virsh.ts';
+import { sessionUri, systemUri } from '../../engines/virsh.ts';
 import type { CommandId } from '../commandIds.ts';
 
 type Handlers = Partial<Record<CommandId, (argument?: unknown) => unknown>>;
@@ -72,7 +72,7 @@ function choices(endpoints: readonly DockerEndpoint[], now: string): readonly Ch
 
 function hosts(now: string): readonly Choice[] {
   const mark = (value: string): string => (value === now ? '$(check) ' : '');
-  const isOther = now !== '' && now !== systemUri;
+  const isOther = !['', systemUri, sessionUri].includes(now);
   return [
     {
       label: `${mark('')}${l10n.t('Automatic')}`,
@@ -80,6 +80,11 @@ function hosts(now: string): readonly Choice[] {
       value: '',
     },
     { label: `${mark(systemUri)}${l10n.t('This Computer')}`, description: systemUri, value: systemUri },
+    {
+      label: `${mark(sessionUri)}${l10n.t('This Computer, Without Rights of Its System')}`,
+      description: sessionUri,
+      value: sessionUri,
+    },
     ...(isOther ? [{ label: `${mark(now)}${now}`, value: now }] : []),
     { label: l10n.t('Enter an Address…'), description: 'qemu+ssh://user@host/system', ask: true },
   ];

@@ -25,10 +25,15 @@ describe('which libvirt is spoken to', () => {
       source: 'LIBVIRT_DEFAULT_URI',
     });
     expect(findLibvirtEndpoint({ env: { LIBVIRT_DEFAULT_URI: 'qemu:///session' } })).toEqual({
+      uri: 'qemu:///session',
+      source: 'LIBVIRT_DEFAULT_URI',
+      ssh: undefined,
+    });
+    expect(findLibvirtEndpoint({ env: { LIBVIRT_DEFAULT_URI: 'xen:///system' } })).toEqual({
       uri: 'qemu:///system',
       source: 'default',
       ssh: undefined,
-      passedOver: 'qemu:///session',
+      passedOver: 'xen:///system',
     });
     expect(findLibvirtEndpoint({ env, preferred: 'qemu:///system' })).toMatchObject({
       uri: 'qemu:///system',
@@ -49,12 +54,12 @@ describe('which libvirt is spoken to', () => {
     ['xen:///system', 'another driver'],
     ['qemu+tls://host/system', 'not by qemu+tls://'],
     ['qemu+ssh://host/system?keyfile=/k', 'question mark'],
-    ['qemu:///session', 'no network'],
-    ['qemu+ssh://host/session', 'no network'],
-    ['qemu+ssh://-oProxyCommand=x/system', 'neither'],
-    ["qemu+ssh://a'b/system", 'neither'],
-    ['qemu+ssh://host:port/system', 'neither'],
-    ['qemu+ssh://host/', 'neither'],
+    ['qemu:///embed', 'none of'],
+    ['qemu+ssh://host/session', 'Of sessions'],
+    ['qemu+ssh://-oProxyCommand=x/system', 'none of'],
+    ["qemu+ssh://a'b/system", 'none of'],
+    ['qemu+ssh://host:port/system', 'none of'],
+    ['qemu+ssh://host/', 'none of'],
   ])('refuses %s with its reason', (given, reason) => {
     expect(whyNot(given)).toContain(reason);
     expect(() => parseLibvirtUri(given, 'setting')).toThrow(SwitchyardError);
@@ -98,13 +103,15 @@ describe('the runner', () => {
       'qemu+ssh://far/system?no_tty=1',
       'pool-list',
     ]);
+    await new LibvirtRunner(runner, parseLibvirtUri('qemu:///session', 'setting')).run(virshCommands.pools());
+    expect(asked.pop()?.args.slice(0, 4)).toEqual(['--quiet', '--connect', 'qemu:///session', 'pool-list']);
     expect(asked[1]).toEqual(expect.objectContaining({ args: vagrantCommands.version().args }));
   });
 
   it('tells whoever asks libvirt why none can be chosen', async () => {
     let refusal: unknown;
     try {
-      parseLibvirtUri('qemu:///session', 'setting');
+      parseLibvirtUri('qemu:///embed', 'setting');
     } catch (error) {
       refusal = error;
     }

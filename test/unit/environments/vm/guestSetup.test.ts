@@ -136,6 +136,36 @@ describe('the Vagrantfile', () => {
   });
 });
 
+describe('the Vagrantfile of a session', () => {
+  const text = vagrantfile({
+    box: 'switchyard/abc',
+    domainPrefix: 'switchyard-1-',
+    machine: 'vm',
+    cpus: 1,
+    memoryBytes: 2 ** 30,
+    diskBytes: 2 ** 33,
+    acceleration: 'kvm',
+    network: undefined,
+    uri: 'qemu:///session',
+    consoleFile: '/c',
+    bootSeconds: 300,
+  });
+
+  it('asks for no network of libvirt, and for no lease of the system’s', () => {
+    expect(text).not.toContain('management_network');
+    expect(text).toContain('libvirt.mgmt_attach = false\n');
+    expect(text).toContain("libvirt.system_uri = 'qemu:///session'\n");
+    expect(text).toContain("config.vm.network :public_network, type: 'user'");
+  });
+
+  it('lets nobody wait for SSH at an address that there is not', () => {
+    expect(text).toContain("config.vm.communicator = 'switchyard'\n");
+    // Else Vagrant now and then says that a machine which runs entered an invalid state.
+    expect(text).toContain('thread.key?(:last_known_state)');
+    expect(text.indexOf("communicator('switchyard')")).toBeLessThan(text.indexOf('Vagrant.configure'));
+  });
+});
+
 describe('acceleration', () => {
   const usable = { processor: true, device: 'usable' } as const;
   const useless = { processor: false, device: 'usable' } as const;
@@ -148,6 +178,16 @@ describe('acceleration', () => {
     });
     expect(chooseAcceleration('auto', { processor: true, device: 'missing' }).type).toBe('tcg');
     expect(chooseAcceleration('tcg', usable).type).toBe('tcg');
+  });
+
+  it('does without what a person may not open where QEMU runs as that person', () => {
+    const denied = { processor: true, device: 'denied' } as const;
+    expect(chooseAcceleration('auto', denied).type).toBe('kvm');
+    expect(chooseAcceleration('auto', { ...denied, asPerson: true })).toMatchObject({
+      type: 'tcg',
+      reason: expect.stringContaining('group kvm') as string,
+    });
+    expect(chooseAcceleration('auto', { ...usable, asPerson: true }).type).toBe('kvm');
   });
 
   it('refuses what the config insists on and is not there', () => {

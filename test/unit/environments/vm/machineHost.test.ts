@@ -38,10 +38,12 @@ describe('the computer whose libvirt runs the machines', () => {
     expect(() => parseNode('')).toThrow();
   });
 
-  it('has a mark of its own where it is another one', () => {
+  it('has a mark of its own where it is another one, or another libvirt', () => {
     const mark = (uri: string): string | undefined =>
       new MachineHost(parseLibvirtUri(uri, 'setting'), nobody).mark;
     expect(mark('qemu:///system')).toBeUndefined();
+    // Another libvirt of this computer, with machines of its own.
+    expect(mark('qemu:///session')).toMatch(/^[0-9a-f]{8}$/);
     expect(mark('qemu+ssh://one/system')).toMatch(/^[0-9a-f]{8}$/);
     expect(mark('qemu+ssh://one/system')).not.toBe(mark('qemu+ssh://other/system'));
   });
