@@ -35,6 +35,9 @@ export interface DockerTarget {
 /** How long the engine may take to notice that a program ended, in milliseconds. */
 const settleMs = 2_000;
 
+/** As a terminal has it (Ctrl+D): what waits for a line in it ends. */
+const endOfInput = '\u0004';
+
 /** A connection into a running container through Docker exec. */
 export class DockerConnection implements Connection {
   readonly description: string;
@@ -73,7 +76,6 @@ export class DockerConnection implements Connection {
         exec.start({ hijack: true, stdin: true, Tty: request.tty !== undefined, abortSignal: bound }),
       { signal, timeoutMs: Infinity },
     );
-    if (request.tty) await this.#sizeAtStart(exec, request.tty);
     let leader: number | undefined;
     const remote = new DockerProcess(socket, request.tty !== undefined, {
       exitStatus: () => this.#exitStatus(exec),
@@ -86,10 +88,17 @@ export class DockerConnection implements Connection {
     });
     this.#processes.add(remote);
     void remote.exit.then(() => this.#processes.delete(remote));
-    if (this.isClosed || signal.aborted) {
+    // At once, and not after the size is told: who gives it up may not live that long.
+    const giveUp = (): void => {
+      if (request.tty) socket.write(endOfInput);
       remote.dispose();
-      signal.throwIfAborted();
-    }
+    };
+    signal.addEventListener('abort', giveUp, { once: true });
+    if (signal.aborted) giveUp();
+    if (request.tty) await this.#sizeAtStart(exec, request.tty);
+    signal.removeEventListener('abort', giveUp);
+    signal.throwIfAborted();
+    if (this.isClosed) remote.dispose();
     return remote;
   }
 

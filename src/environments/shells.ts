@@ -145,7 +145,7 @@ export class ShellReserve implements Disposable {
     } catch (error) {
       if (!isCancellation(error)) this.#log.debug(`${this.connection.description}: ${String(error)}`);
     }
-    shell?.dispose();
+    if (shell) letGo(shell);
     return undefined;
   }
 
@@ -180,7 +180,7 @@ function assignments(variables: Readonly<Record<string, string>>): string {
 }
 
 /**
- * Ends one that is held. The end of its input, as a terminal has it (Ctrl+D), is on its way at once and ends
+ * Ends one that is held, or is about to be. The end of its input, as a terminal has it (Ctrl+D), is on its way at once and ends
  * it also where this process does not live to do more.
  */
 function letGo(shell: RemoteProcess): void {

@@ -106,6 +106,18 @@ describe('ShellReserve', () => {
     expect(await say(shell, 'echo here')).toBe('here\n');
   });
 
+  it('ends the input at once of one that is still being made when nobody needs it any more', async () => {
+    make(['sh', '-c', 'read -r line']).prepare();
+    await expect.poll(() => started.length).toBe(1);
+    const [held] = started;
+    if (!held) throw new Error('None was begun.');
+    const write = vi.spyOn(held.process.stdin, 'write');
+    reserve.dispose();
+    // Whoever disposes may not live to do more than what is due now.
+    await new Promise(setImmediate);
+    expect(write).toHaveBeenCalledExactlyOnceWith('\u0004');
+  });
+
   it('holds none while the guest is busy, also after one was opened', async () => {
     const { promise, resolve } = Promise.withResolvers<undefined>();
     vi.useFakeTimers({ toFake: ['setTimeout'] });
