@@ -1,11 +1,10 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import * as l10n from '@vscode/l10n';
-import { withDeadline } from '../../base/abort.ts';
 import { SwitchyardError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Runner } from '../../base/process.ts';
-import { silentProgress, type Progress } from '../../base/progress.ts';
+import type { Progress } from '../../base/progress.ts';
 import type { Project } from '../../config/project.ts';
 import { readSwitchyardConfig, settingsForVagrantfile } from '../../config/read.ts';
 import type { SwitchyardSettings } from '../../config/settings.ts';
@@ -20,15 +19,14 @@ import { stateOf } from './domainState.ts';
 import type { BoxStore } from './image/boxStore.ts';
 import type { MachineHost } from './machineHost.ts';
 import { MachineEntry } from './machineEntry.ts';
+import { MachineMaker } from './machineMaker.ts';
 import { Machine, type MachineTimeouts } from './machine.ts';
-import type { OwnSource } from './ownMachine.ts';
 import { prepareMachine, type Prepared } from './prepareMachine.ts';
-import { prepareOwn, type SourceParts } from './prepareSource.ts';
+import type { SourceParts } from './prepareSource.ts';
 import { ProjectMachine } from './projectMachine.ts';
 import { removeProjectImage } from './projectImage.ts';
 import { RecordFile, type MachineRecord } from './record.ts';
-import { wakeFromSnapshot } from './readyGuest.ts';
-import { ReadyKeeper, snapshotHindrance } from './readyKeeper.ts';
+import { ReadyKeeper } from './readyKeeper.ts';
 import { ReadySnapshot } from './readySnapshot.ts';
 import { notRunning, strange } from './supported.ts';
 import { VmAccess } from './vmAccess.ts';
@@ -51,13 +49,7 @@ export interface VmServices {
   readonly timeouts: MachineTimeouts;
 }
 
-/** How long a machine may take to answer after it came back from a snapshot, in milliseconds. */
-const restoreMs = 120_000;
-
-/** Bound on tidying up after something that was cancelled or failed, in milliseconds. */
-const tidyMs = 180_000;
-
-/** What a machine of the project is, how it comes to be and how it is entered. */
+/** The machine of one project: by which way it is opened as it is found, made anew and given up. */
 export class VmGuest {
   readonly machine: ProjectMachine;
   readonly record: RecordFile;
@@ -68,6 +60,8 @@ export class VmGuest {
   readonly #keeper: ReadyKeeper;
   readonly #access: VmAccess;
   readonly entry: MachineEntry;
+  readonly #sources: VmServices & SourceParts;
+  readonly #maker: MachineMaker;
   readonly #onCreating: () => void;
   readonly #sync: LiveSync;
 
@@ -105,14 +99,16 @@ export class VmGuest {
     });
     const [hooks, access, sync] = [this.#hooks, this.#access, this.#sync];
     const { machine, record } = this;
-    this.entry = new MachineEntry({
-      project,
-      machine,
-      record,
-      hooks,
-      access,
-      sync,
-      ...services,
+    const parts = { project, machine, record, hooks, access, sync, log: services.log };
+    this.entry = new MachineEntry(parts);
+    this.#sources = { ...services, hooks, generated, own: (source) => machine.own(source) };
+    this.#maker = new MachineMaker({
+      ...parts,
+      entry: this.entry,
+      ready: this.#ready,
+      keeper: this.#keeper,
+      sources: this.#sources,
+      onCreating: events.onCreating,
     });
   }
 
@@ -158,15 +154,15 @@ export class VmGuest {
     const isOther = record?.own !== undefined && record.machineId !== info?.uuid;
     if (!info || record?.phase !== 'ready' || isOther) {
       const left = info !== undefined || record !== undefined;
-      const restored = isOwn ? undefined : await this.#restore(settings, left, progress, signal);
+      const restored = isOwn ? undefined : await this.#maker.restore(settings, left, progress, signal);
       if (restored) return restored;
       this.#onCreating();
       const prepared = await this.#prepare(settings, progress, signal);
       // What a crash, or somebody behind our back, left of it, and a snapshot that does not count. The user's own
       // machine is gone on with.
-      if (isOwn) await this.#forget();
-      else if (left || (await this.#ready.info())) await this.#remove(progress, signal);
-      return this.#create(settings, prepared, progress, signal);
+      if (isOwn) await this.#maker.forget();
+      else if (left || (await this.#ready.info())) await this.#maker.remove(progress, signal);
+      return this.#maker.create(settings, prepared, progress, signal);
     }
     const state = stateOf(info);
     if (state === 'running') {
@@ -179,7 +175,7 @@ export class VmGuest {
       state === 'suspended' ? l10n.t('Waking the virtual machine') : l10n.t('Starting the virtual machine'),
     );
     if (record.own && state === 'stopped') {
-      return this.#startOwn(settings, record, record.own, progress, signal);
+      return this.#maker.startOwn(settings, record, record.own, progress, signal);
     }
     await this.#hooks.initialize(record.merged, { progress, signal });
     if (state !== 'suspended') this.entry.disconnect();
@@ -194,15 +190,15 @@ export class VmGuest {
     // The image first: while it does not build, the machine that works stays.
     const prepared = await this.#prepare(settings, progress, signal);
     progress.step(l10n.t('Removing the old virtual machine'));
-    await this.#remove(progress, signal);
+    await this.#maker.remove(progress, signal);
     await this.#services.boxes.release(this.#project.id, prepared.box?.key, signal);
-    return this.#create(settings, { ...prepared, found: false }, progress, signal);
+    return this.#maker.create(settings, { ...prepared, found: false }, progress, signal);
   }
 
   /** Removes the machine, and its box where nobody else uses it, with what is wished. */
   async destroy(progress: Progress, signal: AbortSignal, wishes: DestroyWishes): Promise<void> {
     const kept = wishes.keepSnapshot && (await this.#ready.info()) !== undefined;
-    await this.#remove(progress, signal, kept ? 'disk' : undefined);
+    await this.#maker.remove(progress, signal, kept ? 'disk' : undefined);
     if (wishes.withVolumes) await this.machine.generated.removeVolumes(signal);
     if (kept) return;
     await this.#services.boxes.release(this.#project.id, undefined, signal);
@@ -215,147 +211,13 @@ export class VmGuest {
     }
   }
 
-  get #parts(): VmServices & SourceParts {
-    const { generated } = this.machine;
-    return { ...this.#services, hooks: this.#hooks, generated, own: (source) => this.machine.own(source) };
-  }
-
-  /** From its own Vagrantfile a machine starts as that and the config are now, not as they were. */
-  async #startOwn(
-    settings: SwitchyardSettings,
-    record: MachineRecord,
-    own: OwnSource,
-    progress: Progress,
-    signal: AbortSignal,
-  ): Promise<OpenResult> {
-    this.entry.disconnect();
-    const options = { progress, signal };
-    const wanted = { type: 'vagrantfile', ...own } as const;
-    const prepared = await prepareOwn(this.#project, settings, wanted, this.#parts, options, record);
-    const ready = await this.#makeReady(prepared, progress, signal);
-    return this.entry.enter(settings, ready, { how: 'start', warmCache: true }, { progress, signal });
-  }
-
   /** What is kept of it, for after a destroy. */
   async snapshot(): Promise<KeptSnapshot | undefined> {
     return this.#ready.info();
   }
 
-  /** From its ready snapshot; undefined where there is none that counts, or it does not come up. */
-  async #restore(
-    settings: SwitchyardSettings,
-    left: boolean,
-    progress: Progress,
-    signal: AbortSignal,
-  ): Promise<OpenResult | undefined> {
-    const record = await this.#keeper.usable(settings.vm, signal);
-    if (!record) return undefined;
-    this.#onCreating();
-    progress.step(l10n.t('Restoring the virtual machine'));
-    await this.#hooks.initialize(record.merged, { progress, signal });
-    let isAwake: Promise<boolean> | undefined;
-    try {
-      if (left) await this.#remove(progress, signal, 'disk');
-      await this.#sync.takeBaseline(this.#ready.baselineFolder);
-      // What a crash leaves in between is half-made, and ours.
-      await this.record.write({ ...record, phase: 'creating' });
-      await this.#ready.restore(signal);
-      await this.record.write(record);
-      const connection = await this.connect(record, withDeadline(signal, restoreMs));
-      const wake = wakeFromSnapshot(connection, withDeadline(signal, restoreMs));
-      isAwake = wake.then(
-        () => true,
-        () => false,
-      );
-      const start = { how: 'restore', warmCache: true } as const;
-      return await this.entry.enter(settings, record, start, { progress, signal, wake });
-    } catch (error) {
-      // Whatever goes wrong in a machine that is awake is nothing of the snapshot's.
-      if (await isAwake) throw error;
-      await this.#remove(silentProgress, AbortSignal.timeout(tidyMs), 'disk');
-      signal.throwIfAborted();
-      this.#services.log.warn(`The ready snapshot does not come up; making it anew: ${String(error)}`);
-      return undefined;
-    }
-  }
-
   #prepare(settings: SwitchyardSettings, progress: Progress, signal: AbortSignal): Promise<Prepared> {
-    return prepareMachine(this.#project, settings, this.#parts, { progress, signal });
-  }
-
-  async #create(
-    settings: SwitchyardSettings,
-    prepared: Prepared,
-    progress: Progress,
-    signal: AbortSignal,
-  ): Promise<OpenResult> {
-    try {
-      await this.record.write(prepared.record);
-      progress.step(l10n.t('Making the virtual machine'));
-      const ready = await this.#makeReady(prepared, progress, signal);
-      const { cached } = prepared;
-      const start = { how: 'create', warmCache: cached } as const;
-      const whenCreated = this.#canBeKept(settings, ready)
-        ? this.#keeper.whenCreated(settings.vm)
-        : undefined;
-      const entered = await this.entry.enter(settings, ready, start, { progress, signal, whenCreated });
-      this.machine.generated.volumes.keep();
-      return entered;
-    } catch (error) {
-      const made = await this.record.read();
-      // Once it was ready it is kept: what failed afterwards (the workspace, say) can be tried again.
-      if (made?.phase === 'ready' && !signal.aborted) {
-        this.machine.generated.volumes.keep();
-        throw error;
-      }
-      if (prepared.found) await this.#forget();
-      else await this.#remove(silentProgress, AbortSignal.timeout(tidyMs));
-      throw error;
-    }
-  }
-
-  #canBeKept({ vm }: SwitchyardSettings, ready: MachineRecord): boolean {
-    return vm.readySnapshot && snapshotHindrance(this.#project.folder, ready) === undefined;
-  }
-
-  /** From what is prepared to a machine that runs and can be worked in. */
-  async #makeReady(prepared: Prepared, progress: Progress, signal: AbortSignal): Promise<MachineRecord> {
-    const made = await prepared.make({ progress, signal });
-    await this.record.write(made);
-    const connection = await this.connect({ ...made, phase: 'creating' }, signal);
-    try {
-      progress.step(l10n.t('Preparing the virtual machine'));
-      const setUp = await prepared.setUp(connection, made, signal);
-      const { address } = (await this.record.read()) ?? {};
-      const ready: MachineRecord = { ...setUp, ...(address ? { address } : {}), phase: 'ready' };
-      await this.record.write(ready);
-      return ready;
-    } finally {
-      connection.dispose();
-    }
-  }
-
-  /** A machine that was there before us stays; what is known of it goes. */
-  async #forget(): Promise<void> {
-    await this.#hooks.end();
-    this.entry.disconnect();
-    await this.record.remove();
-  }
-
-  /**
-   * Removes the machine and what is recorded of it; the box stays.
-   * @param keep `disk`: the ready snapshot stays as well
-   */
-  async #remove(progress: Progress, signal: AbortSignal, keep?: 'disk'): Promise<void> {
-    await this.#hooks.end();
-    // Its end is no trouble of the sync's; what there was to bring back was brought back before.
-    await this.#sync.detach(AbortSignal.abort());
-    this.entry.disconnect();
-    // What both sides agreed on last is not what its disk holds when it comes back.
-    if (keep) await this.#sync.takeBaseline(undefined);
-    await this.machine.destroy(progress, signal, keep);
-    await this.record.remove();
-    if (!keep) await this.#ready.remove();
+    return prepareMachine(this.#project, settings, this.#sources, { progress, signal });
   }
 
   async settings(): Promise<SwitchyardSettings> {
