@@ -180,8 +180,8 @@ function assignments(variables: Readonly<Record<string, string>>): string {
 }
 
 /**
- * Ends one that is held, or is about to be. The end of its input, as a terminal has it (Ctrl+D), is on its way at once and ends
- * it also where this process does not live to do more.
+ * Ends one that is held, or is about to be. The end of its input, as a terminal has it (Ctrl+D), is on its way at once
+ * and ends it also where this process does not live to do more.
  */
 function letGo(shell: RemoteProcess): void {
   shell.stdin.write('\u0004');
