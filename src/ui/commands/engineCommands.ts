@@ -81,7 +81,7 @@ function hosts(now: string): readonly Choice[] {
     },
     { label: `${mark(systemUri)}${l10n.t('This Computer')}`, description: systemUri, value: systemUri },
     {
-      label: `${mark(sessionUri)}${l10n.t('This Computer, Without Rights of Its System')}`,
+      label: `${mark(sessionUri)}${l10n.t('Your Own on This Computer')}`,
       description: sessionUri,
       value: sessionUri,
     },
