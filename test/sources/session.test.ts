@@ -30,7 +30,9 @@ describe('a VM of a libvirt of one’s own', () => {
     await root('useradd', '--create-home', '--groups', 'docker', '--shell', '/bin/sh', person);
     const home = (await root('getent', 'passwd', person)).split(':')[5] ?? '';
     const to = ['setpriv', '--reuid', person, '--regid', person, '--init-groups', '--reset-env'] as const;
-    const [program, ...args] = asRoot([...to, 'env', `HOME=${home}`, process.execPath, script]);
+    // What it leaves in the folder for temporaries goes with it.
+    const env = ['env', `HOME=${home}`, `TMPDIR=${home}`] as const;
+    const [program, ...args] = asRoot([...to, ...env, process.execPath, script]);
     const child = spawn(program, args, { cwd: home, stdio: ['ignore', 'pipe', 'inherit'] });
     for await (const line of createInterface(child.stdout)) {
       if (process.env['SWITCHYARD_TRACE']) console.log(line);
