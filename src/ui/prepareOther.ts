@@ -1,21 +1,32 @@
 import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
-import type { Disposable } from '../base/disposable.ts';
+import { DisposableStore, type Disposable } from '../base/disposable.ts';
 import { guestKinds } from '../base/kinds.ts';
 import { eachModel } from './model/eachModel.ts';
 import type { ProjectModel } from './model/projectModel.ts';
 import type { WindowProjects } from './model/windowProjects.ts';
 import type { Operations } from './operations.ts';
 
+const setting = 'switchyard.prepareOtherEnvironment';
+
 /**
- * With `switchyard.prepareOtherEnvironment`: makes the kind that a project does not have yet while the person
- * works in the one that it has, and then leaves it as its leave policy says, so that the first toggle is as
- * quick as the second. What exists is never touched.
+ * With that setting: makes the kind that a project does not have yet while the person works in the one that it has, and
+ * then leaves it as its leave policy says, so that the first toggle is as quick as the second. What exists is never
+ * touched.
  */
 export function prepareOther(projects: WindowProjects, operations: Operations): Disposable {
-  return eachModel(projects, (model) =>
-    model.switcher.onDidChangeActive(() => void prepare(model, operations)),
-  );
+  return eachModel(projects, (model) => {
+    const prepareIt = (): void => void prepare(model, operations);
+    const listening = new DisposableStore();
+    listening.add(model.switcher.onDidChangeActive(prepareIt));
+    // Asked for while the person is in one already; an editor may also hear late of a file that sets it.
+    listening.add(
+      vscode.workspace.onDidChangeConfiguration((event) => {
+        if (event.affectsConfiguration(setting)) prepareIt();
+      }),
+    );
+    return listening;
+  });
 }
 
 async function prepare(model: ProjectModel, operations: Operations): Promise<void> {
@@ -42,5 +53,5 @@ async function prepare(model: ProjectModel, operations: Operations): Promise<voi
 }
 
 function isWanted(): boolean {
-  return vscode.workspace.getConfiguration('switchyard').get<boolean>('prepareOtherEnvironment', false);
+  return vscode.workspace.getConfiguration().get<boolean>(setting, false);
 }
