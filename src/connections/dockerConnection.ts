@@ -76,7 +76,9 @@ export class DockerConnection implements Connection {
         exec.start({ hijack: true, stdin: true, Tty: request.tty !== undefined, abortSignal: bound }),
       { signal, timeoutMs: Infinity },
     );
+    if (request.tty) await this.#sizeAtStart(exec, request.tty, socket, signal);
     let leader: number | undefined;
+    // Not before: it may end at once, and whoever gets it is to hear what it says from its beginning.
     const remote = new DockerProcess(socket, request.tty !== undefined, {
       exitStatus: () => this.#exitStatus(exec),
       resize: ({ columns, rows }) => this.#quietly(() => exec.resize({ w: columns, h: rows })),
@@ -88,17 +90,10 @@ export class DockerConnection implements Connection {
     });
     this.#processes.add(remote);
     void remote.exit.then(() => this.#processes.delete(remote));
-    // At once, and not after the size is told: who gives it up may not live that long.
-    const giveUp = (): void => {
-      if (request.tty) socket.write(endOfInput);
+    if (this.isClosed || signal.aborted) {
       remote.dispose();
-    };
-    signal.addEventListener('abort', giveUp, { once: true });
-    if (signal.aborted) giveUp();
-    if (request.tty) await this.#sizeAtStart(exec, request.tty);
-    signal.removeEventListener('abort', giveUp);
-    signal.throwIfAborted();
-    if (this.isClosed) remote.dispose();
+      signal.throwIfAborted();
+    }
     return remote;
   }
 
@@ -170,7 +165,16 @@ export class DockerConnection implements Connection {
   }
 
   /** Engines before API 1.42 take no size at the start, and for a moment there is no terminal to size. */
-  async #sizeAtStart(exec: Exec, { columns, rows }: TerminalSize): Promise<void> {
+  async #sizeAtStart(
+    exec: Exec,
+    { columns, rows }: TerminalSize,
+    socket: Duplex,
+    signal: AbortSignal,
+  ): Promise<void> {
+    // At once: who gives the program up may not live until its terminal has a size.
+    const endInput = (): void => void socket.write(endOfInput);
+    signal.addEventListener('abort', endInput, { once: true });
+    if (signal.aborted) endInput();
     const sized = await pollUntil(
       async () => {
         try {
@@ -181,8 +185,11 @@ export class DockerConnection implements Connection {
           return undefined;
         }
       },
-      { everyMs: 10, timeoutMs: 500, signal: this.#life.signal },
-    ).catch((error: unknown) => this.#report(error));
+      { everyMs: 10, timeoutMs: 500, signal: AbortSignal.any([this.#life.signal, signal]) },
+    ).catch((error: unknown) => {
+      if (!signal.aborted) this.#report(error);
+    });
+    signal.removeEventListener('abort', endInput);
     if (!sized) this.#log.debug(`${this.description}: the terminal kept its first size`);
   }
 

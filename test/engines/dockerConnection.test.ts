@@ -117,8 +117,21 @@ describe('exec', () => {
 });
 
 describe('a terminal', () => {
+  const tty = { columns: 101, rows: 33 };
+
+  it('brings what was said in it at once to whoever gets it', async () => {
+    for (let n = 0; n < 10; n += 1) {
+      const process = await connection.exec({ argv: ['echo', `${n} heard`], tty }, never);
+      let said = '';
+      process.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+      process.stderr.resume();
+      await process.exit;
+      expect(said).toBe(`${n} heard\r\n`);
+    }
+  });
+
   it('has the size that was asked for, is told a new one, and ends with its shell', async () => {
-    const process = await connection.exec({ argv: ['bash'], tty: { columns: 101, rows: 33 } }, never);
+    const process = await connection.exec({ argv: ['bash'], tty }, never);
     const seen = reader(process);
     await eventually(() => Promise.resolve(seen.text.includes('$')));
     process.stdin.write('stty size; tty\n');
