@@ -109,6 +109,9 @@ export interface GuestSocket extends Disposable {
   readonly path: string;
 }
 
+/** As a terminal has it (Ctrl+D): what waits for a line in it ends. */
+export const endOfInput = '\u0004';
+
 /** The output of a program that ran to its end. */
 export interface ExecResult {
   readonly code: number | undefined;

@@ -8,14 +8,15 @@ import { Emitter } from '../base/event.ts';
 import type { Logger } from '../base/log.ts';
 import type { DockerEngine } from '../engines/docker.ts';
 import { statusOf } from '../engines/dockerErrors.ts';
-import type {
-  Connection,
-  ExecRequest,
-  ExecResult,
-  ExitStatus,
-  GuestSocket,
-  RemoteProcess,
-  TerminalSize,
+import {
+  endOfInput,
+  type Connection,
+  type ExecRequest,
+  type ExecResult,
+  type ExitStatus,
+  type GuestSocket,
+  type RemoteProcess,
+  type TerminalSize,
 } from './connection.ts';
 import { DockerProcess } from './dockerProcess.ts';
 import { isContainerGone, runInContainer } from './dockerRun.ts';
@@ -34,9 +35,6 @@ export interface DockerTarget {
 
 /** How long the engine may take to notice that a program ended, in milliseconds. */
 const settleMs = 2_000;
-
-/** As a terminal has it (Ctrl+D): what waits for a line in it ends. */
-const endOfInput = '\u0004';
 
 /** A connection into a running container through Docker exec. */
 export class DockerConnection implements Connection {

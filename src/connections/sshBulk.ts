@@ -99,7 +99,7 @@ export function sshArguments(
     StrictHostKeyChecking: 'yes',
     CheckHostIP: 'no',
     UpdateHostKeys: 'no',
-    // As the connection's own. Those against quantum computers would take as long as all else of the login (70 ms of 140).
+    // As the connection's own. Those against quantum computers would take a third of the login (70 ms of 200).
     KexAlgorithms: 'curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384',
     // The first is the quickest there is with AES in the processor.
     Ciphers: 'aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr,aes256-ctr',

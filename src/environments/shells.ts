@@ -3,7 +3,12 @@ import type { Disposable } from '../base/disposable.ts';
 import { isCancellation } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { quote } from '../base/shell.ts';
-import type { Connection, RemoteProcess, TerminalSize } from '../connections/connection.ts';
+import {
+  endOfInput,
+  type Connection,
+  type RemoteProcess,
+  type TerminalSize,
+} from '../connections/connection.ts';
 
 /** How long a terminal that is held may take to be made, in milliseconds. */
 const prepareMs = 30_000;
@@ -184,7 +189,7 @@ function assignments(variables: Readonly<Record<string, string>>): string {
  * and ends it also where this process does not live to do more.
  */
 function letGo(shell: RemoteProcess): void {
-  shell.stdin.write('\u0004');
+  shell.stdin.write(endOfInput);
   shell.dispose();
 }
 

@@ -55,6 +55,7 @@ export class Unpacker {
     this.#isAheadOver = true;
     const ahead = this.#ahead;
     this.#ahead = undefined;
+    // One that did not come about is one less to end.
     ahead?.then((begun) => begun?.dispose()).catch(() => undefined);
   }
 

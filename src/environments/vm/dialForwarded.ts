@@ -1,5 +1,5 @@
 import net from 'node:net';
-import { firstAnswer } from './firstAnswer.ts';
+import { atFirstWord, firstAnswer } from './firstAnswer.ts';
 
 /** After how long without an answer to try once more beside the attempts under way, in milliseconds. */
 const againMs = 250;
@@ -14,12 +14,7 @@ export async function dialForwarded(
   forMs: number,
   signal: AbortSignal,
 ): Promise<net.Socket | undefined> {
-  const begin = (answered: () => void): net.Socket => {
-    const socket = net.connect({ host, port, noDelay: true });
-    return socket.once('readable', () => {
-      // Its end is readable too, and brings nothing.
-      if (socket.readableLength > 0) answered();
-    });
-  };
+  const begin = (answered: () => void): net.Socket =>
+    atFirstWord(net.connect({ host, port, noDelay: true }), answered);
   return firstAnswer(begin, { againMs, forMs }, signal);
 }

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { dialThrough, type SshHost } from '../../engines/sshDial.ts';
-import { firstAnswer } from './firstAnswer.ts';
+import { atFirstWord, firstAnswer } from './firstAnswer.ts';
 
 /** After how long without an answer to try once more beside the attempts under way, in milliseconds. */
 const againMs = 1_000;
@@ -16,12 +16,6 @@ export async function dialHop(
   forMs: number,
   signal: AbortSignal,
 ): Promise<Duplex | undefined> {
-  const begin = (answered: () => void): Duplex => {
-    const stream = dialThrough(through, host, port);
-    return stream.once('readable', () => {
-      // Its end is readable too, and brings nothing.
-      if (stream.readableLength > 0) answered();
-    });
-  };
+  const begin = (answered: () => void): Duplex => atFirstWord(dialThrough(through, host, port), answered);
   return firstAnswer(begin, { againMs, forMs }, signal);
 }

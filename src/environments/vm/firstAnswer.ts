@@ -1,5 +1,13 @@
 import type { Duplex } from 'node:stream';
 
+/** Has `answered` called at the first word of whoever is at the other end, who is not known to be there before that. */
+export function atFirstWord<T extends Duplex>(stream: T, answered: () => void): T {
+  return stream.once('readable', () => {
+    // Its end is readable too, and brings nothing.
+    if (stream.readableLength > 0) answered();
+  });
+}
+
 /**
  * Attempts follow each other, and none of them is given up before one of them was answered or the end, because a slow
  * machine's answer is on its way.

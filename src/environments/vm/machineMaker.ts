@@ -192,8 +192,9 @@ export class MachineMaker {
     try {
       progress.step(l10n.t('Preparing the virtual machine'));
       const setUp = await prepared.setUp(connection, made, signal);
-      const { address } = (await this.#record.read()) ?? {};
-      const ready: MachineRecord = { ...setUp, ...(address ? { address } : {}), phase: 'ready' };
+      const { address, port } = (await this.#record.read()) ?? {};
+      const at = address ? { address, ...(port === undefined ? {} : { port }) } : {};
+      const ready: MachineRecord = { ...setUp, ...at, phase: 'ready' };
       await this.#record.write(ready);
       return ready;
     } finally {

@@ -25,7 +25,7 @@ export async function ensureSessionPool(runner: Runner, signal: AbortSignal): Pr
     await runner.run(sessionCommands.poolAutostart(pool), { signal });
   } catch (error) {
     signal.throwIfAborted();
-    // Another window brought it up at the same moment.
+    // Another window brought it up at the same moment; else what failed first is told.
     const pools = await runner.run(sessionCommands.pools(), { signal }).catch(() => undefined);
     if (pools?.get(pool) === 'active') return;
     throw virshError(error, l10n.t('The storage of the virtual machines could not be made.'));

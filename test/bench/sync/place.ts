@@ -38,11 +38,7 @@ export async function standBy(sync: ApartSync): Promise<void> {
   sync.prepare();
   // Of nothing, so all that this waits for is an answer.
   await sync.flush(signal);
-  for (let calm = 0; calm < 5;) {
-    const before = processorMs();
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    calm = processorMs() - before < 10 ? calm + 1 : 0;
-  }
+  await calm({ everyMs: 20, belowMs: 10, times: 5 });
 }
 
 /**
@@ -69,12 +65,21 @@ export function processorMs(): number {
  * is no part of what is measured next. @throws after two minutes
  */
 export async function quiet(): Promise<void> {
+  await calm({ everyMs: 1_000, belowMs: 50, times: 4 });
+}
+
+/** Until so many times in a row less than that of the processor was used. @throws after two minutes */
+async function calm(when: {
+  readonly everyMs: number;
+  readonly belowMs: number;
+  readonly times: number;
+}): Promise<void> {
   const deadline = performance.now() + 120_000;
-  for (let calm = 0; calm < 4;) {
+  for (let calm = 0; calm < when.times;) {
     if (performance.now() > deadline) throw new Error('It was never quiet.');
     const before = processorMs();
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
-    calm = processorMs() - before < 50 ? calm + 1 : 0;
+    await new Promise((resolve) => setTimeout(resolve, when.everyMs));
+    calm = processorMs() - before < when.belowMs ? calm + 1 : 0;
   }
 }
 
