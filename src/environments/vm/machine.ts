@@ -9,10 +9,12 @@ import { silentProgress, type Progress } from '../../base/progress.ts';
 import { vagrantCommands, type VagrantPlace } from '../../engines/vagrant.ts';
 import { virshCommands, type DomainInfo, type DomainStats } from '../../engines/virsh.ts';
 import { isNoDomain, virshError } from '../../engines/virshErrors.ts';
-import { VolumeDisks } from './mounts/volumeDisks.ts';
+import { bootFailure, noAnswer } from './bootFailure.ts';
 import { forwardedPort } from './forwardedPort.ts';
 import type { MachineAddress } from './machineAddress.ts';
+import { MachineDisks } from './machineDisks.ts';
 import type { MachineHost } from './machineHost.ts';
+import { VolumeDisks } from './mounts/volumeDisks.ts';
 import { ensureNetwork } from './network.ts';
 import { runVagrant } from './runVagrant.ts';
 import { vagrantfile, type VagrantfileInput } from './vagrantfile.ts';
@@ -31,16 +33,6 @@ export interface MachineTimeouts {
 }
 
 export const defaultTimeouts: MachineTimeouts = { bootMs: 300_000, shutdownMs: 60_000, lockMs: 60_000 };
-
-/** The volume that Vagrant makes as a domain's disk. */
-export function diskOf(domain: string): string {
-  return `${domain}.img`;
-}
-
-/** The volume that holds what changed since the ready snapshot, where there is one. */
-export function changingDisk(domain: string): string {
-  return `${domain}-live.img`;
-}
 
 /** What moves the cursor and colours text on a terminal. */
 // eslint-disable-next-line no-control-regex -- an escape sequence begins with a control character
@@ -63,6 +55,7 @@ export class Machine {
   readonly consoleFile: string | undefined;
   readonly #folder: string;
   readonly place: VagrantPlace;
+  readonly disks: MachineDisks;
   readonly volumes: VolumeDisks;
   readonly #runner: Runner;
   readonly #host: MachineHost;
@@ -87,6 +80,7 @@ export class Machine {
     this.consoleFile = parts.host.ssh ? undefined : path.join(parts.folder, 'console.log');
     this.#runner = parts.runner;
     this.#host = parts.host;
+    this.disks = new MachineDisks(parts.runner, this.domain);
     this.volumes = new VolumeDisks({
       runner: parts.runner,
       domain: this.domain,
@@ -230,14 +224,6 @@ export class Machine {
     await this.#virsh(virshCommands.destroy(this.domain), signal);
   }
 
-  /** The storage pool that has a volume of this name. */
-  async poolOf(volume: string, signal: AbortSignal): Promise<string | undefined> {
-    for (const pool of await this.#virsh(virshCommands.pools(), signal)) {
-      if ((await this.#virsh(virshCommands.volumes(pool), signal)).includes(volume)) return pool;
-    }
-    return undefined;
-  }
-
   /** Plugs the disks of named volumes into it while it runs; it has them from then on. */
   async attachVolumes(
     volumes: readonly { readonly name: string; readonly serial: string }[],
@@ -272,11 +258,7 @@ export class Machine {
       }
     }
     if (await this.info(signal)) await this.#virsh(virshCommands.undefine(this.domain), signal);
-    // First what stands on the other.
-    for (const volume of [changingDisk(this.domain), ...(keep ? [] : [diskOf(this.domain)])]) {
-      const pool = await this.poolOf(volume, signal);
-      if (pool !== undefined) await this.#virsh(virshCommands.volumeDelete(pool, volume), signal);
-    }
+    await this.#explained(() => this.disks.remove(signal, keep));
     await this.#withVolumes((volumes) => volumes.dropFresh(signal));
     await rm(path.join(this.#folder, 'vagrant'), { recursive: true, force: true });
     await rm(path.join(this.#folder, 'Vagrantfile'), { force: true });
@@ -332,42 +314,4 @@ export class Machine {
   ): Promise<void> {
     await runVagrant(this.#runner, command, { what, lockMs: this.#timeouts.lockMs }, { progress, signal });
   }
-}
-
-/** Why a machine that was made did not come up, with what it printed. */
-export function bootFailure(error: unknown, console: string | undefined): unknown {
-  if (!(error instanceof SwitchyardError) || !['vagrant.failed', 'timeout'].includes(error.code))
-    return error;
-  if (/boot|ssh|timed? ?out|IP address/i.test(error.why)) {
-    return noAnswer(/IP address|Fog::Errors::Timeout/i.test(error.why) ? 'address' : 'ssh', console, error);
-  }
-  return error;
-}
-
-/** The machine runs but has no address, or nobody answers there. */
-export function noAnswer(
-  missing: 'address' | 'ssh',
-  console: string | undefined,
-  cause?: unknown,
-): SwitchyardError {
-  return new SwitchyardError({
-    code: missing === 'address' ? 'vm.noAddress' : 'vm.noSsh',
-    what: l10n.t('The virtual machine did not come up.'),
-    why: [
-      missing === 'address'
-        ? l10n.t('It asked for no address on the network.')
-        : l10n.t('It has an address, but its SSH server does not answer.'),
-      console === undefined
-        ? l10n.t('What it prints on its console is not read from another computer.')
-        : console === ''
-          ? l10n.t('It printed nothing on its console.')
-          : l10n.t('The last that it printed on its console: {0}', lastLines(console, 3)),
-    ].join(' '),
-    next: console
-      ? l10n.t('The log has its console. Try again, or rebuild it.')
-      : l10n.t('Try again, or rebuild it.'),
-    remedies: [{ do: 'showLog' }, { do: 'retry' }, { do: 'rebuild', kind: 'vm' }],
-    ...(console === undefined ? {} : { detail: console }),
-    cause,
-  });
 }

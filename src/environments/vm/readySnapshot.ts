@@ -8,7 +8,7 @@ import { silentProgress } from '../../base/progress.ts';
 import { virshCommands } from '../../engines/virsh.ts';
 import { virshError } from '../../engines/virshErrors.ts';
 import type { KeptSnapshot } from '../environment.ts';
-import { changingDisk, diskOf, type Machine } from './machine.ts';
+import type { Machine } from './machine.ts';
 import type { MachineRecord } from './record.ts';
 
 /** What is known of a snapshot; written last, so that one without it does not count. */
@@ -77,13 +77,13 @@ export class ReadySnapshot {
     keepBaseline: (folder: string) => Promise<boolean>,
     signal: AbortSignal,
   ): Promise<void> {
-    const { domain } = this.#machine;
-    const [base, live] = [diskOf(domain), changingDisk(domain)];
+    const { domain, disks } = this.#machine;
+    const { base, live } = disks;
     await rm(this.#folder, { recursive: true, force: true });
     await mkdir(this.#folder, { recursive: true });
     let pool: string | undefined;
     try {
-      pool = await this.#machine.poolOf(base, signal);
+      pool = await this.#explained(() => disks.poolOf(base, signal));
       const capacity =
         pool === undefined ? undefined : await this.#virsh(virshCommands.volumeCapacity(pool, base), signal);
       if (pool === undefined || capacity === undefined) throw noDisk(base);
@@ -124,8 +124,7 @@ export class ReadySnapshot {
   async restore(signal: AbortSignal): Promise<void> {
     const file = await this.#read();
     if (!file) throw noDisk(this.#folder);
-    const { domain } = this.#machine;
-    const [base, live] = [diskOf(domain), changingDisk(domain)];
+    const { base, live } = this.#machine.disks;
     const xmlFile = path.join(this.#folder, 'restored.xml');
     try {
       const xml = await readFile(path.join(this.#folder, 'domain.xml'), 'utf8');
@@ -202,8 +201,12 @@ export class ReadySnapshot {
   }
 
   async #virsh<T>(command: Command<T>, signal?: AbortSignal): Promise<T> {
+    return this.#explained(() => this.#runner.run(command, { signal }));
+  }
+
+  async #explained<T>(ask: () => Promise<T>): Promise<T> {
     try {
-      return await this.#runner.run(command, { signal });
+      return await ask();
     } catch (error) {
       throw virshError(error, l10n.t('libvirt did not do what was asked of the virtual machine.'));
     }

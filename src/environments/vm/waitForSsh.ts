@@ -3,10 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { SwitchyardError } from '../../base/errors.ts';
 import { connectSsh, type SshConnection, type SshDefaults } from '../../connections/sshConnection.ts';
 import type { SshHost } from '../../engines/sshDial.ts';
+import { noAnswer } from './bootFailure.ts';
 import { dial } from './dial.ts';
 import { dialHop } from './dialHop.ts';
 import { dialForwarded } from './dialForwarded.ts';
-import { noAnswer } from './machine.ts';
 import { isSameAddress, type MachineAddress } from './machineAddress.ts';
 import type { ProjectMachine } from './projectMachine.ts';
 

@@ -9,7 +9,7 @@ import {
   withUserEnv,
 } from '../../../../src/environments/vm/guestSetup.ts';
 import { ignoredProperties } from '../../../../src/environments/properties.ts';
-import { bootFailure, noAnswer } from '../../../../src/environments/vm/machine.ts';
+import { bootFailure, noAnswer } from '../../../../src/environments/vm/bootFailure.ts';
 import { rubyString, vagrantfile } from '../../../../src/environments/vm/vagrantfile.ts';
 import { SwitchyardError } from '../../../../src/base/errors.ts';
 
