@@ -41,6 +41,14 @@ export interface DomainEvent {
   readonly at: Date | undefined;
 }
 
+/** What a storage volume is. */
+export interface VolumeInfo {
+  /** What it seems to have from within. */
+  readonly capacityBytes: number;
+  /** Absolute path, on the computer of libvirt, of what it stands on; undefined where it stands by itself. */
+  readonly backing: string | undefined;
+}
+
 /** What a computer has that runs machines. */
 export interface NodeInfo {
   readonly cpus: number;
@@ -216,6 +224,13 @@ export const virshCommands = {
     virsh(['detach-disk', '--domain', domain, '--target', device, '--config'], 60_000, nothing),
   disks: (domain: string): Command<readonly { readonly device: string; readonly path: string }[]> =>
     virsh(['domblklist', '--domain', domain, '--details'], short, parseDisks),
+  /** The names of a domain's snapshots that libvirt keeps. */
+  snapshots: (domain: string): Command<readonly string[]> =>
+    virsh(['snapshot-list', '--domain', domain, '--name'], short, (stdout) =>
+      stdout.split('\n').filter((name) => name !== ''),
+    ),
+  volume: (pool: string, volume: string): Command<VolumeInfo> =>
+    virsh(['vol-dumpxml', '--pool', pool, '--vol', volume], short, parseVolume),
   /** Bytes that a volume takes on the host. */
   volumeBytes: (pool: string, volume: string): Command<number | undefined> =>
     virsh(['vol-info', '--bytes', '--pool', pool, '--vol', volume], short, (stdout) =>
@@ -324,6 +339,14 @@ export function parseDisks(stdout: string): { device: string; path: string }[] {
   );
 }
 
+/** Reads `virsh vol-dumpxml`. @see https://libvirt.org/formatstorage.html#storage-volume-xml */
+export function parseVolume(xml: string): VolumeInfo {
+  const capacity = /<capacity unit='bytes'>(\d+)</.exec(xml)?.[1];
+  if (capacity === undefined) throw new Error('virsh vol-dumpxml printed no capacity.');
+  const backing = /<backingStore>\s*<path>([^<]*)<\/path>/.exec(xml)?.[1];
+  return { capacityBytes: Number(capacity), backing: backing && fromXml(backing) };
+}
+
 /** Reads `virsh nodeinfo`. */
 export function parseNode(stdout: string): NodeInfo {
   const value = (key: RegExp): number => Number(key.exec(stdout)?.[1] ?? 'NaN');
@@ -340,6 +363,21 @@ export function parseNetworks(stdout: string): Map<string, boolean> {
     if (match?.[1] !== undefined) found.set(match[1], match[2] === 'active');
   }
   return found;
+}
+
+/** Text as it stands in XML, and back. */
+export function toXml(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll("'", '&apos;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;');
+}
+
+const entities: Readonly<Record<string, string>> = { amp: '&', apos: "'", quot: '"', lt: '<', gt: '>' };
+
+function fromXml(text: string): string {
+  return text.replaceAll(/&(amp|apos|quot|lt|gt);/g, (whole, name: string) => entities[name] ?? whole);
 }
 
 /** A value inside a list that virsh takes apart at commas. */

@@ -16,6 +16,7 @@ import { MachineDisks } from './machineDisks.ts';
 import type { MachineHost } from './machineHost.ts';
 import { VolumeDisks } from './mounts/volumeDisks.ts';
 import { ensureNetwork } from './network.ts';
+import { Renewal } from './renewal.ts';
 import { runVagrant } from './runVagrant.ts';
 import { vagrantfile, type VagrantfileInput } from './vagrantfile.ts';
 
@@ -57,6 +58,7 @@ export class Machine {
   readonly place: VagrantPlace;
   readonly disks: MachineDisks;
   readonly volumes: VolumeDisks;
+  readonly #renewal: Renewal;
   readonly #runner: Runner;
   readonly #host: MachineHost;
   readonly #log: Logger;
@@ -86,6 +88,9 @@ export class Machine {
       domain: this.domain,
       prefix: `${this.#prefix}volume-`,
     });
+    const { domain, disks, consoleFile } = this;
+    const idFile = path.join(parts.folder, 'vagrant', 'machines', machineName, 'libvirt', 'id');
+    this.#renewal = new Renewal({ ...parts, domain, disks, consoleFile, idFile });
     this.#log = parts.log;
     this.#timeouts = parts.timeouts;
   }
@@ -119,7 +124,10 @@ export class Machine {
     return host === undefined ? undefined : { host };
   }
 
-  /** Makes the machine and boots it. Where that fails nothing is left but the console log. */
+  /**
+   * Makes the machine and boots it. Where that fails nothing is left but the console log.
+   * @param over whether the one before is still there, of which is kept what would come out the same
+   */
   async create(
     input: Omit<
       VagrantfileInput,
@@ -127,14 +135,15 @@ export class Machine {
     >,
     progress: Progress,
     signal: AbortSignal,
+    over = false,
   ): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
-    if (this.consoleFile !== undefined) await rm(this.consoleFile, { force: true });
     const where = { folder: this.#folder, isElsewhere: this.#host.ssh !== undefined };
     const network = this.#host.isSession ? undefined : await ensureNetwork(this.#runner, where, signal);
-    await writeFile(
-      path.join(this.#folder, 'Vagrantfile'),
-      vagrantfile({
+    const wanted = {
+      directBoot: input.directBoot,
+      privateKeyFile: input.login?.privateKeyFile,
+      vagrantfile: vagrantfile({
         ...input,
         network,
         uri: this.#host.uri,
@@ -143,13 +152,27 @@ export class Machine {
         consoleFile: this.consoleFile,
         bootSeconds: Math.ceil(this.#timeouts.bootMs / 1000),
       }),
-    );
+    };
+    if (over && (await this.#renewal.renew(wanted, signal))) {
+      progress.line(l10n.t('It begins on an empty disk; all else is as it was.'));
+    } else {
+      if (over) await this.destroy(progress, signal);
+      await this.#up(wanted.vagrantfile, network !== undefined, progress, signal);
+      await this.#renewal.note(wanted, signal);
+    }
+    // Without it libvirt's memory figures stand still.
+    await this.#virsh(virshCommands.reportMemory(this.domain, 2), signal);
+  }
+
+  /** Has Vagrant make it. @param hasNetwork without one Vagrant waits for no address, nor for the machine */
+  async #up(text: string, hasNetwork: boolean, progress: Progress, signal: AbortSignal): Promise<void> {
+    if (this.consoleFile !== undefined) await rm(this.consoleFile, { force: true });
+    await writeFile(path.join(this.#folder, 'Vagrantfile'), text);
     const what = l10n.t('The virtual machine could not be made.');
     const deaf = new AbortController();
     const over = new AbortController();
     const bounded = AbortSignal.any([signal, deaf.signal]);
-    // Without a network Vagrant waits for none either.
-    const watching = network && this.#watchForAddress(deaf, AbortSignal.any([bounded, over.signal]));
+    const watching = hasNetwork && this.#watchForAddress(deaf, AbortSignal.any([bounded, over.signal]));
     try {
       await this.#vagrant(vagrantCommands.up(this.place, machineName, 'libvirt'), what, progress, bounded);
     } catch (error) {
@@ -157,14 +180,12 @@ export class Machine {
       await this.destroy(silentProgress, AbortSignal.timeout(180_000));
       signal.throwIfAborted();
       // It did not wait for the machine, so what it says is about something else.
-      if (!network) throw error;
+      if (!hasNetwork) throw error;
       throw deaf.signal.aborted ? noAnswer('address', console, error) : bootFailure(error, console);
     } finally {
       over.abort();
       await watching;
     }
-    // Without it libvirt's memory figures stand still.
-    await this.#virsh(virshCommands.reportMemory(this.domain, 2), signal);
   }
 
   /** Gives up on a machine that runs and asks for no address; Vagrant itself would wait for ten minutes. */
@@ -262,6 +283,7 @@ export class Machine {
     await this.#withVolumes((volumes) => volumes.dropFresh(signal));
     await rm(path.join(this.#folder, 'vagrant'), { recursive: true, force: true });
     await rm(path.join(this.#folder, 'Vagrantfile'), { force: true });
+    await this.#renewal.forget();
   }
 
   /** The last lines that it printed on its serial console; undefined where nobody here can read it. */

@@ -1,5 +1,14 @@
+import path from 'node:path';
 import type { Command, Runner } from '../../base/process.ts';
 import { virshCommands } from '../../engines/virsh.ts';
+
+/** What the disk of a machine is made of. */
+export interface DiskOrigin {
+  readonly pool: string;
+  /** The volume of the box, in the same pool. */
+  readonly box: string;
+  readonly capacityBytes: number;
+}
 
 /** The volumes that a machine itself stands on, beside those of its named volumes. */
 export class MachineDisks {
@@ -21,6 +30,29 @@ export class MachineDisks {
       if ((await this.#run(virshCommands.volumes(pool), signal)).includes(volume)) return pool;
     }
     return undefined;
+  }
+
+  /** What the disk was made of; undefined where not all of it is as Vagrant makes it. @throws CommandFailed */
+  async origin(signal: AbortSignal): Promise<DiskOrigin | undefined> {
+    const pool = await this.poolOf(this.base, signal);
+    if (pool === undefined) return undefined;
+    const { capacityBytes, backing } = await this.#run(virshCommands.volume(pool, this.base), signal);
+    if (backing === undefined) return undefined;
+    const box = path.posix.basename(backing);
+    if (!box.includes('_vagrant_box_image_')) return undefined;
+    if (!(await this.#run(virshCommands.volumes(pool), signal)).includes(box)) return undefined;
+    const isThat = (await this.#run(virshCommands.volumePath(pool, box), signal)) === backing;
+    return isThat ? { pool, box, capacityBytes } : undefined;
+  }
+
+  /**
+   * Puts an empty one in its place, under the same name. The machine has to be off. It is not cancelled halfway:
+   * Vagrant does not know how to remove a machine without its disk.
+   * @throws CommandFailed
+   */
+  async exchange({ pool, box, capacityBytes }: DiskOrigin): Promise<void> {
+    await this.remove(new AbortController().signal);
+    await this.#runner.run(virshCommands.volumeOver(pool, this.base, box, capacityBytes));
   }
 
   /**

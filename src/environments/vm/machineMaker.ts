@@ -169,15 +169,25 @@ export class MachineMaker {
    * @param keep `disk`: the ready snapshot stays as well
    */
   async remove(progress: Progress, signal: AbortSignal, keep?: 'disk'): Promise<void> {
-    await this.#hooks.end();
-    // Its end is no trouble of the sync's; what there was to bring back was brought back before.
-    await this.#sync.detach(AbortSignal.abort());
-    this.#entry.disconnect();
+    await this.#leave();
     // What both sides agreed on last is not what its disk holds when it comes back.
     if (keep) await this.#sync.takeBaseline(undefined);
     await this.#machine.destroy(progress, signal, keep);
     await this.#record.remove();
     if (!keep) await this.#ready.remove();
+  }
+
+  /** Leaves the machine, as it is, to whatever is made over it. */
+  async giveUp(): Promise<void> {
+    await this.#leave();
+    await this.#ready.remove();
+  }
+
+  async #leave(): Promise<void> {
+    await this.#hooks.end();
+    // Its end is no trouble of the sync's; what there was to bring back was brought back before.
+    await this.#sync.detach(AbortSignal.abort());
+    this.#entry.disconnect();
   }
 
   #canBeKept({ vm }: SwitchyardSettings, ready: MachineRecord): boolean {
@@ -186,7 +196,7 @@ export class MachineMaker {
 
   /** From what is prepared to a machine that runs and can be worked in. */
   async #makeReady(prepared: Prepared, progress: Progress, signal: AbortSignal): Promise<MachineRecord> {
-    const made = await prepared.make({ progress, signal });
+    const made = await prepared.make({ progress, signal, over: prepared.over ?? false });
     await this.#record.write(made);
     const connection = await this.#access.connect({ ...made, phase: 'creating' }, signal);
     try {

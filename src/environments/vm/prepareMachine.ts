@@ -30,8 +30,10 @@ export interface Prepared {
   readonly record: MachineRecord;
   /** Whether the machine is there already: then it is not removed where something fails. */
   readonly found?: boolean;
+  /** Whether a machine of the same box is there still, and all of it may be kept that would come out the same. */
+  readonly over?: boolean;
   /** Makes the machine and boots it. @returns the record with what is known from then on */
-  readonly make: (options: OperationOptions) => Promise<MachineRecord>;
+  readonly make: (options: OperationOptions & Pick<Prepared, 'over'>) => Promise<MachineRecord>;
   /** The first that is done in it. @returns the record of a machine that can be worked in */
   readonly setUp: (
     connection: Connection,
@@ -109,6 +111,7 @@ export async function prepareMachine(
         { box: box.name, login, cpus, memoryBytes, diskBytes, acceleration: acceleration.type, directBoot },
         inner.progress,
         inner.signal,
+        inner.over,
       );
       const disks = plan.mounts.filter((mount) => mount.how === 'disk');
       await parts.generated.attachVolumes(disks, diskBytes, inner.signal);

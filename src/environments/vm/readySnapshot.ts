@@ -5,11 +5,12 @@ import { SwitchyardError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Command, Runner } from '../../base/process.ts';
 import { silentProgress } from '../../base/progress.ts';
-import { virshCommands } from '../../engines/virsh.ts';
+import { toXml, virshCommands } from '../../engines/virsh.ts';
 import { virshError } from '../../engines/virshErrors.ts';
 import type { KeptSnapshot } from '../environment.ts';
 import type { Machine } from './machine.ts';
 import type { MachineRecord } from './record.ts';
+import { madeFile } from './renewal.ts';
 
 /** What is known of a snapshot; written last, so that one without it does not count. */
 interface ReadyFile {
@@ -24,7 +25,7 @@ interface ReadyFile {
 }
 
 /** What is copied along and put back, as it was at that moment: names in the machine's folder. */
-const alongside = ['Vagrantfile', 'vagrant', 'hooks.json'];
+const alongside = ['Vagrantfile', 'vagrant', madeFile, 'hooks.json'];
 
 /**
  * Memory and disk of one machine as they were after the hooks of its creation, from which it is back in seconds
@@ -215,13 +216,11 @@ export class ReadySnapshot {
 
 /** The definition with another disk, which says itself what it stands on. */
 export function withDisk(xml: string, from: string, to: string): string {
-  const escaped = (text: string): string =>
-    text.replaceAll('&', '&amp;').replaceAll("'", '&apos;').replaceAll('<', '&lt;');
   return xml.replaceAll(/<disk [^]*?<\/disk>/g, (disk) =>
-    disk.includes(`file='${escaped(from)}'`)
+    disk.includes(`file='${toXml(from)}'`)
       ? disk
           .replace(/<backingStore[^]*<\/backingStore>\s*/, '')
-          .replace(`file='${escaped(from)}'`, () => `file='${escaped(to)}'`)
+          .replace(`file='${toXml(from)}'`, () => `file='${toXml(to)}'`)
       : disk,
   );
 }

@@ -187,12 +187,18 @@ export class VmGuest {
   /** Makes it anew from the config as it is now. */
   async rebuild(progress: Progress, signal: AbortSignal): Promise<OpenResult> {
     const settings = await this.settings();
+    const before = await this.record.read();
     // The image first: while it does not build, the machine that works stays.
     const prepared = await this.#prepare(settings, progress, signal);
-    progress.step(l10n.t('Removing the old virtual machine'));
-    await this.#maker.remove(progress, signal);
+    const over = before?.phase === 'ready' && prepared.box?.key === before.boxKey;
+    if (over) {
+      await this.#maker.giveUp();
+    } else {
+      progress.step(l10n.t('Removing the old virtual machine'));
+      await this.#maker.remove(progress, signal);
+    }
     await this.#services.boxes.release(this.#project.id, prepared.box?.key, signal);
-    return this.#maker.create(settings, { ...prepared, found: false }, progress, signal);
+    return this.#maker.create(settings, { ...prepared, found: false, over }, progress, signal);
   }
 
   /** Removes the machine, and its box where nobody else uses it, with what is wished. */
