@@ -109,6 +109,21 @@ describe('a ready snapshot', () => {
     expect((await vm.open(options())).start?.how).toBe('resume');
   });
 
+  it('is taken anew where the machine is rebuilt, of which all stays but the disks', async () => {
+    const uuid = await virsh('domuuid', `switchyard-${project.id}-vm`);
+    await output(await vm.connect(never), ['touch', '/root/lost']);
+    const before = (await vm.refresh(never)).snapshot;
+    const opened = await vm.rebuild(options());
+    expect(opened.start?.how).toBe('create');
+    expect(await opened.hooks).toBeUndefined();
+    expect(await virsh('domuuid', `switchyard-${project.id}-vm`)).toBe(uuid);
+    expect(await output(opened.connection, ['ls', '/root'])).not.toContain('lost');
+    expect(await output(opened.connection, ['cat', '/root/hooks.log'])).toBe('created\nstarted');
+    const { snapshot } = await vm.refresh(never);
+    expect(snapshot?.takenAt.getTime()).toBeGreaterThan(before?.takenAt.getTime() ?? Infinity);
+    expect(warned).toEqual([]);
+  });
+
   it('does not count where it is damaged: the machine is made anew, and a new one is taken', async () => {
     await vm.destroy(options(), { keepSnapshot: true });
     await truncate(path.join(project.storage, 'vm', 'ready', 'memory'), 1_000);

@@ -107,6 +107,15 @@ describe('a VM on another computer', () => {
     expect((await execute('ssh', argv)).stdout).toBe('from the host\n');
   });
 
+  it('is rebuilt there, on an empty disk', async () => {
+    await output(await vm.connect(never), ['touch', '/root/old']);
+    const progress = new Steps();
+    const { connection, hooks } = await vm.rebuild(options(progress));
+    expect(progress.lines.join('\n')).toContain('empty disk');
+    expect(await hooks).toBeUndefined();
+    expect(await output(connection, ['sh', '-c', 'cat ~/seen; ls /root'])).toBe('from the host\nseen');
+  });
+
   it('sleeps, wakes, halts and starts, and is gone without a trace', async () => {
     await vm.suspend(options());
     expect((await vm.refresh(never)).state).toBe('suspended');

@@ -80,7 +80,7 @@ describe('a VM of a libvirt of one’s own', () => {
   });
 
   it('keeps its volumes over a rebuild, and comes back from its ready snapshot', () => {
-    expect(of('rebuilt')).toMatchObject({ kept: 'x' });
+    expect(of('rebuilt')).toMatchObject({ kept: 'x', isExchanged: true });
     expect(of('kept')).toMatchObject({ state: 'absent' });
     expect(of('restore')).toMatchObject({ how: 'restore', seen: 'from the host', starts: 1 });
   });

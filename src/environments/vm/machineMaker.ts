@@ -4,9 +4,11 @@ import type { Logger } from '../../base/log.ts';
 import { silentProgress, type Progress } from '../../base/progress.ts';
 import type { Project } from '../../config/project.ts';
 import type { SwitchyardSettings } from '../../config/settings.ts';
+import { run } from '../../connections/run.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
 import type { OpenResult } from '../environment.ts';
 import type { MachineEntry } from './machineEntry.ts';
+import { planOf } from './mounts/vmMounts.ts';
 import type { OwnSource } from './ownMachine.ts';
 import type { Prepared } from './prepareMachine.ts';
 import { prepareOwn, type SourceParts } from './prepareSource.ts';
@@ -20,6 +22,9 @@ import type { VmHooks } from './vmHooks.ts';
 
 /** How long a machine may take to answer after it came back from a snapshot, in milliseconds. */
 const restoreMs = 120_000;
+
+/** Bound on writing out what named volumes are to keep, in milliseconds. */
+const flushMs = 10_000;
 
 /** Bound on tidying up after something that was cancelled or failed, in milliseconds. */
 const tidyMs = 180_000;
@@ -169,7 +174,7 @@ export class MachineMaker {
    * @param keep `disk`: the ready snapshot stays as well
    */
   async remove(progress: Progress, signal: AbortSignal, keep?: 'disk'): Promise<void> {
-    await this.#leave();
+    await this.#leave(signal);
     // What both sides agreed on last is not what its disk holds when it comes back.
     if (keep) await this.#sync.takeBaseline(undefined);
     await this.#machine.destroy(progress, signal, keep);
@@ -178,16 +183,31 @@ export class MachineMaker {
   }
 
   /** Leaves the machine, as it is, to whatever is made over it. */
-  async giveUp(): Promise<void> {
-    await this.#leave();
+  async giveUp(signal: AbortSignal): Promise<void> {
+    await this.#leave(signal);
     await this.#ready.remove();
   }
 
-  async #leave(): Promise<void> {
+  async #leave(signal: AbortSignal): Promise<void> {
     await this.#hooks.end();
+    await this.#flushVolumes(signal);
     // Its end is no trouble of the sync's; what there was to bring back was brought back before.
     await this.#sync.detach(AbortSignal.abort());
     this.#entry.disconnect();
+  }
+
+  /** What it has not written yet goes with its power, and its named volumes stay. */
+  async #flushVolumes(signal: AbortSignal): Promise<void> {
+    const { connection } = this.#access;
+    const record = await this.#record.read();
+    if (!connection || !record) return;
+    try {
+      if (!planOf(this.#project.folder, record).mounts.some(({ how }) => how === 'disk')) return;
+      await run(connection, { argv: ['sync'], cwd: '/' }, withDeadline(signal, flushMs));
+    } catch (error) {
+      // One that does not answer goes all the same.
+      this.#log.warn(`Its volumes may lack what was written last: ${String(error)}`);
+    }
   }
 
   #canBeKept({ vm }: SwitchyardSettings, ready: MachineRecord): boolean {

@@ -192,7 +192,7 @@ export class VmGuest {
     const prepared = await this.#prepare(settings, progress, signal);
     const over = before?.phase === 'ready' && prepared.box?.key === before.boxKey;
     if (over) {
-      await this.#maker.giveUp();
+      await this.#maker.giveUp(signal);
     } else {
       progress.step(l10n.t('Removing the old virtual machine'));
       await this.#maker.remove(progress, signal);

@@ -102,9 +102,11 @@ async function life(): Promise<void> {
     await vm.stop(options());
     tell('stopped', { state: (await vm.refresh(never)).state });
     await tellOpened('start', vm, await vm.open(options()));
-    await vm.rebuild(options());
+    const rebuilding = options();
+    await vm.rebuild(rebuilding);
     const { connection } = await vm.open(options());
-    tell('rebuilt', { kept: await output(connection, ['cat', '/kept/x']) });
+    const isExchanged = rebuilding.progress.lines.some((line) => line.includes('empty disk'));
+    tell('rebuilt', { kept: await output(connection, ['cat', '/kept/x']), isExchanged });
   } finally {
     await vm.destroy(options(), { withVolumes: true });
     tell('destroyed', { state: (await vm.refresh(never)).state });
