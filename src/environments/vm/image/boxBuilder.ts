@@ -8,7 +8,14 @@ import { SwitchyardError } from '../../../base/errors.ts';
 import type { Progress } from '../../../base/progress.ts';
 import { buildLabel } from '../../buildLabel.ts';
 import type { Acceleration } from '../acceleration.ts';
-import { buildFailure, runStep, sweepBuildContainers, withBuildContainer } from './buildContainer.ts';
+import {
+  asReadable,
+  buildFailure,
+  runStep,
+  sweepBuildContainers,
+  withBuildContainer,
+} from './buildContainer.ts';
+import { layerTexts, withOpenImage, type OpenImage } from './changeLayer.ts';
 import { familyOf, lacks, parseOsRelease, type Distribution, type Family } from './family.ts';
 import { assembleScript, builderContext, guestFiles } from './guestFiles.ts';
 import { contentKey, type GuestKeys } from './keys.ts';
@@ -31,6 +38,7 @@ export function recipeKey(family: Family, acceleration: Acceleration['type']): s
   return contentKey(
     builderTag,
     assembleScript,
+    ...layerTexts,
     family.systemScript,
     ...guestFiles(family.init, noKeys, acceleration).map((file) => file.path + file.content),
   );
@@ -56,7 +64,24 @@ export class BoxBuilder {
   }
 
   /**
-   * Builds a box file (a tar archive with metadata.json, Vagrantfile and box.img).
+   * Lends the files of an image to `use`.
+   * @param image id of an image that the engine has
+   * @throws SwitchyardError `image.buildFailed`, `image.unavailable`, `disk.full`, `timeout`
+   */
+  async open<T>(
+    image: string,
+    options: Pick<BuildOptions, 'progress' | 'signal'>,
+    use: (image: OpenImage) => Promise<T>,
+  ): Promise<T> {
+    const { progress, signal } = options;
+    await sweepBuildContainers(this.#docker, signal);
+    await this.#ensureBuilder(progress, signal);
+    const onLine = (line: string): void => progress.line(line);
+    return withOpenImage(this.#docker, { image, builder: builderTag }, { onLine, signal }, use);
+  }
+
+  /**
+   * Builds a box file (a tar archive with metadata.json, Vagrantfile, box.img and a list of the files on its disk).
    * @param of the id of an image that the engine has, and its family
    * @param boxFile where to write it; removed again where the build fails
    * @throws SwitchyardError `image.buildFailed`, `image.unavailable`, `disk.full`, `timeout`
@@ -94,6 +119,13 @@ export class BoxBuilder {
       }
       return family;
     });
+  }
+
+  /** Whether an image has volumes, which a container has elsewhere. */
+  async hasVolumes(image: string, signal: AbortSignal): Promise<boolean> {
+    const { Config } = await this.#docker.getImage(image).inspect();
+    signal.throwIfAborted();
+    return Object.keys(Config.Volumes ?? {}).length > 0;
   }
 
   async #assemble(
@@ -177,7 +209,7 @@ async function distributionOf(
     try {
       const archive = await container.getArchive({ path, abortSignal: signal });
       const text = await firstFile(asReadable(archive));
-      if (text !== undefined) return parseOsRelease(text);
+      if (text !== undefined) return parseOsRelease(text.toString('utf8'));
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
@@ -197,9 +229,4 @@ async function isThere(container: Docker.Container, path: string, signal: AbortS
 
 function isNotFound(error: unknown): boolean {
   return (error as { statusCode?: number }).statusCode === 404;
-}
-
-/** The engine's answers are Node streams; its types know only the older interface. */
-function asReadable(stream: NodeJS.ReadableStream): Readable {
-  return stream instanceof Readable ? stream : new Readable().wrap(stream);
 }

@@ -1,21 +1,18 @@
-import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as l10n from '@vscode/l10n';
 import { abortable } from '../../../base/abort.ts';
-import { exists } from '../../../base/exists.ts';
+import { SwitchyardError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/log.ts';
-import { isOwnerGone, ownerTag } from '../../../base/processLedger.ts';
-import type { Progress } from '../../../base/progress.ts';
 import type { Runner } from '../../../base/process.ts';
 import type { DockerEngine } from '../../../engines/docker.ts';
-import { spokenLines, vagrantCommands, vagrantError } from '../../../engines/vagrant.ts';
-import { virshCommands } from '../../../engines/virsh.ts';
-import { virshError } from '../../../engines/virshErrors.ts';
 import { BoxBuilder, recipeKey, type BuildOptions } from './boxBuilder.ts';
+import { BoxMaker, changedInitrd, type BoxSource } from './boxMaker.ts';
+import { namesIn, nearestBox, readBoxRecord } from './boxRecord.ts';
 import { uploadBootFiles, type DirectBoot } from './directBoot.ts';
 import { families, type Family } from './family.ts';
-import { contentKey, generateKeys } from './keys.ts';
-import { expectRoom } from './room.ts';
+import { contentKey } from './keys.ts';
+import { VagrantBoxes, volumePrefix } from './vagrantBoxes.ts';
 
 /** A box that Switchyard built, ready for Vagrant. */
 export interface Box {
@@ -29,15 +26,18 @@ export interface Box {
   readonly hostKey: string;
   /** Bytes of its disk image. */
   readonly diskBytes: number;
+  /**
+   * Where its image differs from the one that the disk was made of: the initial RAM disk that lays the difference onto
+   * each machine's own disk at its first start. Without it a machine would be of the other image.
+   */
+  readonly initrd?: string;
 }
-
-/** How the folder of a build that is under way begins. */
-const unfinished = '.build-';
 
 /** Builds boxes once for each image and recipe, and knows which projects use them. */
 export class BoxStore {
   readonly #folder: string;
-  readonly #vagrantHome: string;
+  readonly #boxes: VagrantBoxes;
+  readonly #maker: BoxMaker;
   readonly #docker: DockerEngine;
   readonly #runner: Runner;
   readonly #log: Logger;
@@ -53,7 +53,8 @@ export class BoxStore {
     log: Logger;
   }) {
     this.#folder = parts.folder;
-    this.#vagrantHome = parts.vagrantHome;
+    this.#boxes = new VagrantBoxes({ home: parts.vagrantHome, ...parts });
+    this.#maker = new BoxMaker({ boxes: this.#boxes, ...parts });
     this.#docker = parts.docker;
     this.#runner = parts.runner;
     this.#log = parts.log;
@@ -75,26 +76,50 @@ export class BoxStore {
     options: BuildOptions,
   ): Promise<{ box: Box; cached: boolean }> {
     // Vagrant's boxes belong to the whole account: another editor's storage has keys of its own for them.
-    const keyFor = (family: Family): string =>
-      contentKey(recipeKey(family, options.acceleration), this.#folder, ...layers);
+    const keyFor = (recipe: string): string => contentKey(recipe, this.#folder, ...layers);
+    const recipeOf = (family: Family): string => recipeKey(family, options.acceleration);
     // An image is of one family only, so a box for any of them is the right one, and the image need not be asked.
-    const found = await Promise.all(families.map((family) => this.find(keyFor(family))));
+    const found = await Promise.all(families.map((family) => this.find(keyFor(recipeOf(family)))));
     const there = found.find((one) => one !== undefined);
-    const box = there ?? (await this.#make(image, keyFor, options));
-    await mkdir(path.join(this.#folder, box.key, 'users'), { recursive: true });
-    await writeFile(path.join(this.#folder, box.key, 'users', user), '');
+    const making = async (): Promise<Box> => {
+      const { family, hasVolumes } = await this.#look(image, options.signal);
+      const recipe = recipeOf(family);
+      const source = { image, family, record: { recipe, layers, hasVolumes } };
+      return this.#make(keyFor(recipe), source, user, options);
+    };
+    const box = there ?? (await making());
+    await this.#claim(box.key, user);
     return { box, cached: there !== undefined };
   }
 
-  /** Builds it, or waits for who does. */
-  async #make(image: string, keyFor: (family: Family) => string, options: BuildOptions): Promise<Box> {
-    const family = await this.#docker.ask(
+  /** Notes that a project uses a box, and the one that it stands on. */
+  async #claim(key: string, user: string): Promise<void> {
+    const record = await readBoxRecord(path.join(this.#folder, key));
+    for (const one of [key, record?.base]) {
+      if (one === undefined) continue;
+      await mkdir(path.join(this.#folder, one, 'users'), { recursive: true });
+      await writeFile(path.join(this.#folder, one, 'users', user), '');
+    }
+  }
+
+  #look(image: string, signal: AbortSignal): Promise<{ family: Family; hasVolumes: boolean }> {
+    return this.#docker.ask(
       l10n.t('The box of the virtual machine could not be built.'),
-      (docker) => new BoxBuilder(docker).family(image, options.signal),
+      async (docker) => {
+        const builder = new BoxBuilder(docker);
+        const [family, hasVolumes] = await Promise.all([
+          builder.family(image, signal),
+          builder.hasVolumes(image, signal),
+        ]);
+        return { family, hasVolumes };
+      },
       // Not abandoned when the signal fires, but awaited: its container is gone when this is over.
       { signal: new AbortController().signal, timeoutMs: Infinity },
     );
-    const key = keyFor(family);
+  }
+
+  /** Builds it, or waits for who does. */
+  async #make(key: string, source: BoxSource, user: string, options: BuildOptions): Promise<Box> {
     for (;;) {
       const other = this.#building.get(key);
       if (other) {
@@ -108,7 +133,7 @@ export class BoxStore {
         if (box) return box;
         continue;
       }
-      const building = this.#build(key, { image, family }, options);
+      const building = this.#build(key, source, user, options);
       this.#building.set(key, building);
       try {
         return await building;
@@ -123,9 +148,15 @@ export class BoxStore {
     const folder = path.join(this.#folder, key);
     const name = boxName(key);
     try {
+      const record = await readBoxRecord(folder);
+      if (record?.base !== undefined) {
+        const initrd = path.join(folder, changedInitrd);
+        const [base] = await Promise.all([this.find(record.base), access(initrd)]);
+        return base && { ...base, key, initrd };
+      }
       const [hostKey, image] = await Promise.all([
         readFile(path.join(folder, 'host_key.pub'), 'utf8'),
-        stat(path.join(this.#imageFolder(name), 'box.img')),
+        stat(path.join(this.#boxes.folder(name), 'box.img')),
         access(path.join(folder, 'key')),
       ]);
       return {
@@ -141,11 +172,29 @@ export class BoxStore {
     }
   }
 
-  /** What QEMU itself can boot of a box; undefined where the machine has to boot from its disk. */
-  async directBoot({ key, name }: Box, signal: AbortSignal): Promise<DirectBoot | undefined> {
-    const complete = path.join(this.#folder, key, 'boot-files');
-    const files = { from: this.#imageFolder(name), volumePrefix: volumePrefix(name), complete };
-    return uploadBootFiles(this.#runner, files, this.#log, signal);
+  /**
+   * What QEMU itself can boot of a box; undefined where the machine has to boot from its disk.
+   * @throws SwitchyardError `libvirt.failed` where its disk alone is not the box
+   */
+  async directBoot({ key, name, initrd }: Box, signal: AbortSignal): Promise<DirectBoot | undefined> {
+    const complete = (of: string): string => path.join(this.#folder, of, 'boot-files');
+    const files = {
+      from: this.#boxes.folder(name),
+      volumePrefix: volumePrefix(name),
+      complete: complete(keyOf(name)),
+      ...(initrd === undefined
+        ? {}
+        : { initrd: { file: initrd, volume: changedVolume(name, key), complete: complete(key) } }),
+    };
+    const boot = await uploadBootFiles(this.#runner, files, this.#log, signal);
+    if (boot || initrd === undefined) return boot;
+    throw new SwitchyardError({
+      code: 'libvirt.failed',
+      what: l10n.t('What changed in the image could not be brought to libvirt.'),
+      why: l10n.t('Its storage pool "default" is not there, or does not take it.'),
+      next: l10n.t('See the log, then try again.'),
+      remedies: [{ do: 'retry' }, { do: 'showLog' }],
+    });
   }
 
   /**
@@ -153,8 +202,9 @@ export class BoxStore {
    * an attempt that was cancelled left them.
    */
   async release(user: string, keep: string | undefined, signal: AbortSignal): Promise<void> {
+    const kept = keep === undefined ? undefined : await readBoxRecord(path.join(this.#folder, keep));
     for (const key of await namesIn(this.#folder)) {
-      if (key === keep || key.startsWith('.')) continue;
+      if (key === keep || key === kept?.base || key.startsWith('.')) continue;
       const users = path.join(this.#folder, key, 'users');
       if (!(await namesIn(users)).includes(user)) continue;
       await rm(path.join(users, user), { force: true });
@@ -162,125 +212,53 @@ export class BoxStore {
     }
   }
 
-  async #build(
-    key: string,
-    of: { readonly image: string; readonly family: Family },
-    options: BuildOptions,
-  ): Promise<Box> {
-    const { progress, signal } = options;
-    await mkdir(this.#folder, { recursive: true });
-    await this.#sweep();
-    await expectRoom([this.#folder, this.#vagrantHome]);
+  async #build(key: string, source: BoxSource, user: string, options: BuildOptions): Promise<Box> {
     const name = boxName(key);
-    const temporary = await mkdtemp(path.join(this.#folder, unfinished));
-    await writeFile(path.join(temporary, 'owner'), ownerTag());
-    const what = l10n.t('The box of the virtual machine could not be built.');
-    let added = false;
-    try {
-      const keys = await generateKeys();
-      const file = path.join(temporary, 'new.box');
-      await this.#docker.ask(
-        what,
-        (docker) => new BoxBuilder(docker).build(of, file, keys, options),
-        // Not abandoned when the signal fires, but awaited: its containers are gone when this is over.
-        { signal: new AbortController().signal, timeoutMs: Infinity },
-      );
-      progress.step(l10n.t('Adding the box to Vagrant'));
-      // Left by a build whose record was lost.
-      if (await exists(this.#imageFolder(name))) await this.#remove(key, signal);
-      added = true;
-      await this.#vagrant(vagrantCommands.boxAdd(name, file), what, progress, signal);
-      await rm(file);
-      await rm(path.join(temporary, 'owner'));
-      await writeFile(path.join(temporary, 'key'), keys.userPrivate, { mode: 0o600 });
-      await writeFile(path.join(temporary, 'key.pub'), `${keys.userPublic}\n`);
-      await writeFile(path.join(temporary, 'host_key.pub'), `${keys.hostPublic}\n`);
-      await rm(path.join(this.#folder, key), { recursive: true, force: true });
-      await rename(temporary, path.join(this.#folder, key));
-      const box = await this.find(key);
-      if (!box) throw new Error(`Vagrant did not keep the box ${name}.`);
-      return box;
-    } catch (error) {
-      if (added) await this.#remove(key, AbortSignal.timeout(120_000));
-      throw error;
-    } finally {
-      await rm(temporary, { recursive: true, force: true });
+    if (!(await this.#isChanged(key, source, user, options))) {
+      await this.#maker.make({ key, name }, source, options);
     }
+    const box = await this.find(key);
+    if (!box) throw new Error(`Vagrant did not keep the box ${name}.`);
+    return box;
   }
 
-  /** Removes what builds of windows that crashed left half-made. */
-  async #sweep(): Promise<void> {
-    for (const name of (await namesIn(this.#folder)).filter((one) => one.startsWith(unfinished))) {
-      const folder = path.join(this.#folder, name);
-      const tag = await readFile(path.join(folder, 'owner'), 'utf8').catch(() => '');
-      if (isOwnerGone(tag)) await rm(folder, { recursive: true, force: true });
+  /** Makes it of what changed since a box that there is, where that can be done. */
+  async #isChanged(key: string, source: BoxSource, user: string, options: BuildOptions): Promise<boolean> {
+    const base = await nearestBox(this.#folder, source.record);
+    if (base === undefined || !(await this.find(base))) return false;
+    // Whoever else gives it up leaves it from now on.
+    await this.#claim(base, user);
+    try {
+      if (!(await this.#maker.makeOn({ key: base, name: boxName(base) }, key, source, options))) return false;
+      const box = await this.find(key);
+      if (box) await this.directBoot(box, options.signal);
+      return box !== undefined;
+    } catch (error) {
+      options.signal.throwIfAborted();
+      this.#log.warn(`The box is built anew: ${String(error)}`);
+      await rm(path.join(this.#folder, key), { recursive: true, force: true });
+      return false;
     }
   }
 
   /** Takes a box out of Vagrant and libvirt, with its keys. */
   async #remove(key: string, signal: AbortSignal): Promise<void> {
-    const name = boxName(key);
-    const what = l10n.t('The box {0} could not be removed.', name);
-    if (await exists(path.dirname(path.dirname(this.#imageFolder(name))))) {
-      try {
-        await this.#vagrant(vagrantCommands.boxRemove(name), what, undefined, signal);
-      } catch (error) {
-        this.#log.warn(`vagrant box remove ${name}: ${String(error)}`);
-        // An interrupted addition: Vagrant does not know it as a box.
-        const folder = path.dirname(path.dirname(this.#imageFolder(name)));
-        await rm(folder, { recursive: true, force: true });
-      }
-    }
-    try {
-      for (const pool of await this.#runner.run(virshCommands.pools(), { signal })) {
-        for (const volume of await this.#runner.run(virshCommands.volumes(pool), { signal })) {
-          if (!['vagrant_box_image_', 'boot_'].some((what) => volume.startsWith(volumePrefix(name) + what)))
-            continue;
-          await this.#runner.run(virshCommands.volumeDelete(pool, volume), { signal });
-        }
-      }
-    } catch (error) {
-      throw virshError(error, what);
-    }
+    const base = (await readBoxRecord(path.join(this.#folder, key)))?.base;
+    if (base === undefined) await this.#boxes.remove(boxName(key), signal);
+    else await this.#boxes.removeVolumes([changedVolume(boxName(base), key)], signal);
     await rm(path.join(this.#folder, key), { recursive: true, force: true });
   }
-
-  async #vagrant(
-    command: ReturnType<typeof vagrantCommands.boxRemove>,
-    what: string,
-    progress: Progress | undefined,
-    signal: AbortSignal,
-  ): Promise<void> {
-    try {
-      await this.#runner.run(command, {
-        signal,
-        onLine: (line) => spokenLines(line).forEach((text) => progress?.line(text)),
-      });
-    } catch (error) {
-      throw vagrantError(error, what);
-    }
-  }
-
-  #imageFolder(name: string): string {
-    return path.join(this.#vagrantHome, 'boxes', name.replaceAll('/', '-VAGRANTSLASH-'), '0', 'libvirt');
-  }
-}
-
-/** How vagrant-libvirt begins the name of a box's copy in a storage pool. */
-function volumePrefix(name: string): string {
-  return `${name.replaceAll('/', '-VAGRANTSLASH-')}_`;
 }
 
 function boxName(key: string): string {
   return `switchyard/${key}`;
 }
 
-/** Nothing where the folder is not there. */
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return [];
-  }
+function keyOf(name: string): string {
+  return name.slice(boxName('').length);
+}
+
+/** The initial RAM disk of a box that stands on another one's disk; it goes with that at the latest. */
+function changedVolume(baseName: string, key: string): string {
+  return `${volumePrefix(baseName)}boot_${key}_initrd.img`;
 }

@@ -1,4 +1,4 @@
-import { PassThrough, type Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as l10n from '@vscode/l10n';
 import type Docker from 'dockerode';
@@ -144,6 +144,11 @@ export async function runStep(
     options.input?.destroy();
     (stream as NodeJS.ReadWriteStream & { destroy(): void }).destroy();
   }
+}
+
+/** The engine's answers are Node streams; its types know only the older interface. */
+export function asReadable(stream: NodeJS.ReadableStream): Readable {
+  return stream instanceof Readable ? stream : new Readable().wrap(stream);
 }
 
 /** What went wrong in a build, in a person's words. */

@@ -2,6 +2,7 @@ import type { Acceleration } from '../acceleration.ts';
 import { dhcpScript, growScript, sshdConfig } from './guestPrograms.ts';
 import type { InitSystem } from './initSystem.ts';
 import type { GuestKeys } from './keys.ts';
+import { listFunction, toolsFolder } from './rootTree.ts';
 import type { TarFile } from './tar.ts';
 
 /**
@@ -47,6 +48,9 @@ export function guestFiles(init: InitSystem, keys: GuestKeys, acceleration: Acce
   ];
 }
 
+/** The list of the files on a box's disk, beside the disk. */
+export const diskList = 'files';
+
 /**
  * Runs in the builder container: the image's file system comes in as a tar stream, a Vagrant box's files
  * are left in /work/out. No mount, no loop device, no privilege.
@@ -88,6 +92,10 @@ echo '# The root file system is mounted by the initial RAM disk.' > etc/fstab
 [ ! -f etc/profile ] ||
   sed -i -E 's/^([[:space:]]*(export )?)PATH="?([^"$;[:space:]]*)"?[[:space:]]*$/\1PATH="$\{PATH:-\3\}"/' etc/profile
 
+find=find xargs=xargs b2sum=b2sum
+${listFunction}
+list . /work/out/${diskList}
+
 echo 'Writing the disk'
 apparent=$(du -sm --apparent-size . | cut -f1)
 used=$(du -sm . | cut -f1)
@@ -122,7 +130,8 @@ echo 'Vagrant.configure("2") { |config| }' > /work/out/Vagrantfile
 /**
  * The whole initial RAM disk's program: the few modules a virtio machine needs, then the real system. For each device
  * the kernel works out anew which interrupts there are, which takes a quarter of a second in software emulation: only
- * the disk is waited for (virtio's numbers for one), the others come while the system starts.
+ * the disk is waited for (virtio's numbers for one), the others come while the system starts. What changed in the image
+ * since the disk was written may come along with it (changeLayer.ts).
  */
 const initScript = `#!/bin/busybox sh
 bb=/bin/busybox
@@ -157,6 +166,7 @@ $bb mount -t ext4 -o noatime /dev/vda2 /root || {
   echo 'switchyard: the root file system cannot be mounted; powering off'
   $bb poweroff -f
 }
+[ ! -e /change/lay ] || . /change/lay
 for at in dev proc sys; do $bb mount --move /$at /root/$at; done
 exec $bb switch_root /root /sbin/init
 `;
@@ -193,6 +203,12 @@ RUN set -e; cd /switchyard; release=$(ls modules); \
     test "$(grep -c virtio_ initrd/modules/order)" -ge 4; \
     (cd initrd && find . | cpio --quiet -o -H newc) > initrd.img; \
     rm -rf initrd order tree init
+RUN set -e; mkdir -p /switchyard/tools/${toolsFolder}; cd /switchyard/tools/${toolsFolder}; \
+    for program in find xargs b2sum tar cpio; do cp "$(command -v "$program")" .; done; \
+    ldd find xargs b2sum tar cpio | grep -o '/[^ ]*' | sort -u | while read -r file; do \
+      case $file in */ld-*) cp -L "$file" ld.so ;; */lib*) cp -L "$file" . ;; esac; \
+    done; \
+    test -x ld.so; cp /bin/busybox .
 `;
   return [
     { path: 'Dockerfile', mode: 0o644, content: dockerfile },

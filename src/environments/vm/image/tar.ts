@@ -10,7 +10,9 @@ export interface TarFile {
 }
 
 /** A small archive, whole in memory. */
-export async function packFiles(files: readonly TarFile[]): Promise<Buffer> {
+export async function packFiles(
+  files: readonly (Omit<TarFile, 'content'> & { readonly content: string | Buffer })[],
+): Promise<Buffer> {
   const { pack } = await import('tar-stream');
   const archive = pack();
   for (const file of files) {
@@ -20,15 +22,15 @@ export async function packFiles(files: readonly TarFile[]): Promise<Buffer> {
   return buffer(archive);
 }
 
-/** The first regular file of a small archive, as text; undefined where it holds none (a link, a folder). */
-export async function firstFile(archive: Readable): Promise<string | undefined> {
+/** The first regular file of an archive, whole in memory; undefined where it holds none (a link, a folder). */
+export async function firstFile(archive: Readable): Promise<Buffer | undefined> {
   const [whole, { extract }] = await Promise.all([buffer(archive), import('tar-stream')]);
   const reader = extract();
   reader.end(whole);
-  let found: string | undefined;
+  let found: Buffer | undefined;
   for await (const entry of reader) {
     if (entry.header.type === 'file' && found === undefined) {
-      found = (await buffer(entry)).toString('utf8');
+      found = await buffer(entry);
     } else {
       entry.resume();
     }
