@@ -368,10 +368,20 @@ describe('a project in its VM', () => {
     'has the new Dockerfile after a rebuild, which also mends a machine that cannot be entered',
     async () => {
       const file = path.join(project.folder, '.devcontainer', 'Dockerfile');
-      await writeFile(file, `${dockerfile}RUN touch /opt/new\n`);
+      const more =
+        'RUN cp /bin/true /opt/new && /sbin/setcap cap_net_admin+ep /opt/new && rm -r /opt/sys && chmod 1777 /srv\n';
+      await writeFile(file, `${dockerfile}${more}`);
       expect((await vm.refresh(never)).drifted).toBe(true);
-      const { connection } = await vm.rebuild(options());
-      await output(connection, ['test', '-e', '/opt/new']);
+      const last = await machineRecord(project);
+      const steps = new Steps();
+      const { connection } = await vm.rebuild(options(steps));
+      expect(await output(connection, ['/sbin/getcap', '/opt/new'])).toContain('cap_net_admin=ep');
+      expect(await output(connection, ['sh', '-c', 'ls /opt; stat -c %a /srv'])).toBe('new\nowned\n1777');
+      // The box is another one, on the same disk.
+      expect(steps.steps).not.toContain('Writing the disk');
+      expect((await machineRecord(project)).boxKey).not.toBe(last.boxKey);
+      const disk = await virsh('dumpxml', `switchyard-${project.id}-vm`);
+      expect(disk).toContain(`${last.boxKey}_vagrant_box_image`);
       expect(vm.status.drifted).toBe(false);
     },
     slow,

@@ -25,7 +25,7 @@ import { firstFile, packFiles, type TarFile } from './tar.ts';
 const stepMs = 30 * 60_000;
 
 /** Name and content of the builder image go together: another recipe is another image. */
-const builderTag = `switchyard-box-builder:${contentKey(
+export const builderTag = `switchyard-box-builder:${contentKey(
   ...builderContext().flatMap((file) => [file.path, file.content]),
 )}`;
 
@@ -125,7 +125,9 @@ export class BoxBuilder {
   async hasVolumes(image: string, signal: AbortSignal): Promise<boolean> {
     const { Config } = await this.#docker.getImage(image).inspect();
     signal.throwIfAborted();
-    return Object.keys(Config.Volumes ?? {}).length > 0;
+    // The engine says null where there is none, whatever the types tell.
+    const { Volumes } = Config as { readonly Volumes?: object | null };
+    return Object.keys(Volumes ?? {}).length > 0;
   }
 
   async #assemble(

@@ -65,7 +65,7 @@ export interface OpenImage {
    * @param key names the change; a disk that has it is left alone
    * @see https://docs.kernel.org/driver-api/early-userspace/buffer-format.html
    */
-  pack(change: ImageChange, key: string): Promise<Buffer>;
+  readonly pack: (change: ImageChange, key: string) => Promise<Buffer>;
 }
 
 /**

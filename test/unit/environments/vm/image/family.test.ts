@@ -57,7 +57,7 @@ describe('image families', () => {
 
   it('are read out of an archive', async () => {
     const archive = await packFiles([{ path: 'os-release', mode: 0o644, content: 'ID=debian' }]);
-    expect(await firstFile(Readable.from([archive]))).toBe('ID=debian');
+    expect((await firstFile(Readable.from([archive])))?.toString()).toBe('ID=debian');
   });
 
   it('have a recipe each, which covers all that goes into their boxes', () => {

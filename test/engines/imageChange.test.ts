@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import type Docker from 'dockerode';
+import { afterAll, describe, expect, it } from 'vitest';
+import { silentProgress } from '../../src/base/progress.ts';
+import { BoxBuilder, builderTag } from '../../src/environments/vm/image/boxBuilder.ts';
+import { asReadable, runStep, withBuildContainer } from '../../src/environments/vm/image/buildContainer.ts';
+import { changeBetween } from '../../src/environments/vm/image/imageChange.ts';
+import { listFunction, parseTree, type RootTree } from '../../src/environments/vm/image/rootTree.ts';
+import { firstFile, packFiles } from '../../src/environments/vm/image/tar.ts';
+import { never, realEngine } from './support/docker.ts';
+
+const engine = realEngine();
+const made: string[] = [];
+const options = { progress: silentProgress, signal: never };
+
+/** Many of the ways in which two images can differ; `\\351` is no UTF-8. */
+const before = String.raw`FROM debian:bookworm
+RUN mkdir -p /opt/kept /opt/folder/deep /opt/becomes-link && cd /opt \
+ && echo same > same && echo 1 > content && echo mode > mode && echo owner > owner && echo gone > gone \
+ && echo deep > folder/deep/file && echo x > becomes-folder && echo x > becomes-link/file \
+ && echo linked > hard && ln hard harder && ln -s same link && mkfifo -m 600 pipe
+`;
+const after = String.raw`FROM debian:bookworm
+RUN mkdir -p /opt/kept /opt/becomes-folder && cd /opt \
+ && echo same > same && echo 2 > content && echo mode > mode && chmod 4750 mode && echo owner > owner \
+ && chown 1000:1000 owner && echo in > becomes-folder/file && ln -s kept becomes-link \
+ && echo linked-anew > hard && ln hard harder && ln -s content link && mkfifo -m 644 pipe \
+ && chmod 1777 kept && printf 'a\nb' > "$(printf 'two\nlines')" && echo x > "$(printf 'latin\351')" \
+ && echo x > -n && echo ' ' > ' ' && truncate -s 3M sparse && mknod null c 1 3 \
+ && mkdir -m 700 new && chown 7:8 new && echo new > new/file && touch -d @1000000000 new/old
+`;
+
+async function imageOf(docker: Docker, dockerfile: string): Promise<string> {
+  const name = `switchyard-test-${randomUUID()}:latest`;
+  made.push(name);
+  const context = await packFiles([{ path: 'Dockerfile', mode: 0o644, content: dockerfile }]);
+  const stream = await docker.buildImage(Readable.from([context]), { t: name });
+  await new Promise<void>((resolve, reject) => {
+    docker.modem.followProgress(stream, (error) => (error ? reject(error) : resolve()));
+  });
+  return name;
+}
+
+afterAll(async () => {
+  await engine.ask(
+    'The images of the test stay.',
+    async (docker) => {
+      for (const name of made) await docker.getImage(name).remove({ force: true });
+    },
+    { signal: never },
+  );
+});
+
+/** What the initial RAM disk's program does, on the unpacked files of an image. @returns them afterwards, twice laid */
+async function laidOn(docker: Docker, image: string, change: Buffer): Promise<RootTree> {
+  const script = String.raw`
+set -eu
+mkdir -p /work/root
+tar -x -f - -C /work/root --numeric-owner --same-owner --same-permissions
+mkdir -p /work/root/etc/switchyard
+rm -rf /root && ln -s /work/root /root
+cd / && cpio --quiet -i -d < /change.img
+bb=/switchyard/busybox
+. /change/lay
+# A power cut came before its end: it is done again.
+rm /root/etc/switchyard/change
+. /change/lay
+test "$(cat /root/etc/switchyard/change)" = the-key
+# From then on the disk is left alone.
+rm /change/written.tar
+. /change/lay
+rm -rf /work/root/etc/switchyard
+find=find xargs=xargs b2sum=b2sum
+${listFunction}
+list /work/root /list
+`;
+  const step = { image: builderTag, script, input: true, scratch: ['/work'] };
+  return withBuildContainer(docker, step, never, async (container) => {
+    const packed = await packFiles([{ path: 'change.img', mode: 0o644, content: change }]);
+    await container.putArchive(packed, { path: '/' });
+    const source = await docker.createContainer({ Image: image, Cmd: ['none'] });
+    const lines: string[] = [];
+    try {
+      const input = asReadable(await source.export());
+      const onLine = (line: string): void => void lines.push(line);
+      await runStep(container, { what: 'Laying', input, onLine, signal: never, timeoutMs: 120_000 });
+    } finally {
+      await source.remove({ force: true });
+    }
+    expect(lines).toEqual([]);
+    const list = await firstFile(asReadable(await container.getArchive({ path: '/list' })));
+    return parseTree(list ?? Buffer.alloc(0));
+  });
+}
+
+describe('what changed between two images', () => {
+  it('makes the files of the one those of the other', async () => {
+    await engine.ask(
+      'The images of the test cannot be compared.',
+      async (docker) => {
+        const builder = new BoxBuilder(docker);
+        const [from, to] = [await imageOf(docker, before), await imageOf(docker, after)];
+        const old = await builder.open(from, options, ({ list }) => Promise.resolve(parseTree(list)));
+        const { next, packed, written } = await builder.open(to, options, async ({ list, pack }) => {
+          const next = parseTree(list);
+          const change = changeBetween(old, old, next);
+          if ('hindrance' in change) throw new Error(change.hindrance);
+          return { next, packed: await pack(change, 'the-key'), written: change.written };
+        });
+        // The rest of a whole Debian is the same.
+        expect(written.filter((path) => !path.startsWith('opt/'))).toEqual([]);
+        expect(written).toContain('opt/latin\u00e9');
+        expect(written).toContain('opt/two\nlines');
+        const laid = await laidOn(docker, from, packed);
+        expect(Object.fromEntries(laid)).toEqual(Object.fromEntries(next));
+      },
+      { signal: never, timeoutMs: 280_000 },
+    );
+  });
+});
