@@ -369,14 +369,14 @@ describe('a project in its VM', () => {
     async () => {
       const file = path.join(project.folder, '.devcontainer', 'Dockerfile');
       const more =
-        'RUN cp /bin/true /opt/new && /sbin/setcap cap_net_admin+ep /opt/new && rm -r /opt/sys && chmod 1777 /srv\n';
+        'RUN cp /bin/true /opt/new && /sbin/setcap cap_net_admin+ep /opt/new && rm -r /opt/sys && chmod 1777 /opt\n';
       await writeFile(file, `${dockerfile}${more}`);
       expect((await vm.refresh(never)).drifted).toBe(true);
       const last = await machineRecord(project);
       const steps = new Steps();
       const { connection } = await vm.rebuild(options(steps));
       expect(await output(connection, ['/sbin/getcap', '/opt/new'])).toContain('cap_net_admin=ep');
-      expect(await output(connection, ['sh', '-c', 'ls /opt; stat -c %a /srv'])).toBe('new\nowned\n1777');
+      expect(await output(connection, ['sh', '-c', 'ls /opt; stat -c %a /opt'])).toBe('new\nowned\n1777');
       // The box is another one, on the same disk.
       expect(steps.steps).not.toContain('Writing the disk');
       expect((await machineRecord(project)).boxKey).not.toBe(last.boxKey);

@@ -1,12 +1,9 @@
 import { createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as l10n from '@vscode/l10n';
 import type Docker from 'dockerode';
-import { SwitchyardError } from '../../../base/errors.ts';
 import type { Progress } from '../../../base/progress.ts';
-import { buildLabel } from '../../buildLabel.ts';
 import type { Acceleration } from '../acceleration.ts';
 import {
   asReadable,
@@ -15,19 +12,15 @@ import {
   sweepBuildContainers,
   withBuildContainer,
 } from './buildContainer.ts';
+import { builderTag, ensureBuilder } from './builderImage.ts';
 import { layerTexts, withOpenImage, type OpenImage } from './changeLayer.ts';
 import { familyOf, lacks, parseOsRelease, type Distribution, type Family } from './family.ts';
-import { assembleScript, builderContext, guestFiles } from './guestFiles.ts';
+import { assembleScript, finishScript, guestFiles } from './guestFiles.ts';
 import { contentKey, type GuestKeys } from './keys.ts';
 import { firstFile, packFiles, type TarFile } from './tar.ts';
 
 /** Bound on installing the system into the image and on writing the disk, in milliseconds. */
 const stepMs = 30 * 60_000;
-
-/** Name and content of the builder image go together: another recipe is another image. */
-export const builderTag = `switchyard-box-builder:${contentKey(
-  ...builderContext().flatMap((file) => [file.path, file.content]),
-)}`;
 
 /**
  * What, besides the image, decides what a box of an image of this family holds. Part of a box's key, so that a new
@@ -40,6 +33,7 @@ export function recipeKey(family: Family, acceleration: Acceleration['type']): s
     assembleScript,
     ...layerTexts,
     family.systemScript,
+    finishScript,
     ...guestFiles(family.init, noKeys, acceleration).map((file) => file.path + file.content),
   );
 }
@@ -49,6 +43,16 @@ export interface BuildOptions {
   readonly acceleration: Acceleration['type'];
   readonly progress: Progress;
   readonly signal: AbortSignal;
+}
+
+/** An image with the packages that a machine needs. */
+export interface OpenSystem extends OpenImage {
+  /**
+   * Writes a box file (a tar archive with metadata.json, Vagrantfile, box.img and a list of the files on its disk).
+   * @param boxFile where to write it; removed again where that fails
+   * @throws SwitchyardError `image.buildFailed`, `disk.full`, `timeout`
+   */
+  readonly writeBox: (boxFile: string, keys: GuestKeys) => Promise<void>;
 }
 
 /**
@@ -73,39 +77,43 @@ export class BoxBuilder {
     options: Pick<BuildOptions, 'progress' | 'signal'>,
     use: (image: OpenImage) => Promise<T>,
   ): Promise<T> {
-    const { progress, signal } = options;
-    await sweepBuildContainers(this.#docker, signal);
-    await this.#ensureBuilder(progress, signal);
-    const onLine = (line: string): void => progress.line(line);
-    return withOpenImage(this.#docker, { image, builder: builderTag }, { onLine, signal }, use);
+    const inner = await this.#prepare(options);
+    return withOpenImage(this.#docker, { image, builder: builderTag }, inner, use);
   }
 
   /**
-   * Builds a box file (a tar archive with metadata.json, Vagrantfile, box.img and a list of the files on its disk).
-   * @param of the id of an image that the engine has, and its family
-   * @param boxFile where to write it; removed again where the build fails
+   * Lends the files of an image to `use`, with the packages that a machine needs.
    * @throws SwitchyardError `image.buildFailed`, `image.unavailable`, `disk.full`, `timeout`
    */
-  async build(
-    of: { readonly image: string; readonly family: Family },
-    boxFile: string,
-    keys: GuestKeys,
+  async openSystem<T>(
+    { image, family }: { readonly image: string; readonly family: Family },
     options: BuildOptions,
-  ): Promise<void> {
-    const { image, family } = of;
-    const { progress, signal } = options;
-    const onLine = (line: string): void => progress.line(line);
-    await sweepBuildContainers(this.#docker, signal);
-    await this.#ensureBuilder(progress, signal);
+    use: (system: OpenSystem) => Promise<T>,
+  ): Promise<T> {
+    const inner = await this.#prepare(options);
+    const { progress, acceleration } = options;
     progress.step(l10n.t('Adding a kernel'));
-    const files = guestFiles(family.init, keys, options.acceleration);
-    const system = { image, script: family.systemScript, input: false, scratch: [] };
-    await withBuildContainer(this.#docker, system, signal, async (layer) => {
-      const what = l10n.t('The packages that a virtual machine needs could not be added to the image.');
-      await runStep(layer, { what, onLine, signal, timeoutMs: stepMs });
-      progress.step(l10n.t('Writing the disk'));
-      await this.#assemble(layer, boxFile, files, onLine, signal);
+    const first = {
+      script: family.systemScript + finishScript,
+      what: l10n.t('The packages that a virtual machine needs could not be added to the image.'),
+    };
+    return withOpenImage(this.#docker, { image, builder: builderTag, first }, inner, (opened, layer) => {
+      const writeBox = async (boxFile: string, keys: GuestKeys): Promise<void> => {
+        progress.step(l10n.t('Writing the disk'));
+        const files = guestFiles(family.init, keys, acceleration);
+        await this.#assemble(layer, boxFile, files, inner.onLine, inner.signal);
+      };
+      return use({ ...opened, writeBox });
     });
+  }
+
+  async #prepare({ progress, signal }: Pick<BuildOptions, 'progress' | 'signal'>): Promise<{
+    onLine: (line: string) => void;
+    signal: AbortSignal;
+  }> {
+    await sweepBuildContainers(this.#docker, signal);
+    await ensureBuilder(this.#docker, progress, signal);
+    return { onLine: (line) => progress.line(line), signal };
   }
 
   /** The family of an image, without running anything of it. @throws SwitchyardError `image.family` */
@@ -152,52 +160,6 @@ export class BoxBuilder {
         signal.throwIfAborted();
         throw buildFailure(what, '', error);
       }
-    });
-  }
-
-  async #ensureBuilder(progress: Progress, signal: AbortSignal): Promise<void> {
-    try {
-      await this.#docker.getImage(builderTag).inspect();
-      return;
-    } catch (error) {
-      if ((error as { statusCode?: number }).statusCode !== 404) throw error;
-    }
-    progress.step(l10n.t('Preparing the box builder, once on this computer'));
-    const what = l10n.t('The box builder could not be prepared.');
-    const stream = await this.#docker.buildImage(Readable.from([await packFiles(builderContext())]), {
-      t: builderTag,
-      forcerm: true,
-      labels: { [buildLabel]: 'builder' },
-      abortSignal: signal,
-    });
-    const output: string[] = [];
-    await new Promise<void>((resolve, reject) => {
-      this.#docker.modem.followProgress(
-        stream,
-        (error) => (error ? reject(error) : resolve()),
-        (event: { stream?: string; status?: string; error?: string }) => {
-          const line = (event.stream ?? event.error ?? event.status ?? '').trimEnd();
-          if (line === '') return;
-          output.push(line);
-          progress.line(line);
-        },
-      );
-    }).catch((error: unknown) => {
-      signal.throwIfAborted();
-      const text = `${output.join('\n')}\n${error instanceof Error ? error.message : String(error)}`;
-      throw /pull access denied|manifest unknown|not found: manifest|dial tcp|no such host|timeout|connection refused/i.test(
-        String(error),
-      )
-        ? new SwitchyardError({
-            code: 'image.unavailable',
-            what,
-            why: l10n.t('The image debian:bookworm is not on this computer and could not be fetched.'),
-            next: l10n.t('Check the connection, or load that image into the engine, and try again.'),
-            remedies: [{ do: 'retry' }, { do: 'showLog' }],
-            detail: text,
-            cause: error,
-          })
-        : buildFailure(what, text, error);
     });
   }
 }

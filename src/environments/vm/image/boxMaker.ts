@@ -5,17 +5,17 @@ import type Docker from 'dockerode';
 import { exists } from '../../../base/exists.ts';
 import type { Logger } from '../../../base/log.ts';
 import { isOwnerGone, ownerTag } from '../../../base/processLedger.ts';
+import type { Progress } from '../../../base/progress.ts';
 import type { DockerEngine } from '../../../engines/docker.ts';
-import { BoxBuilder, type BuildOptions } from './boxBuilder.ts';
-import { imageList, namesIn, writeBoxRecord, type BoxRecord } from './boxRecord.ts';
-import type { OpenImage } from './changeLayer.ts';
+import { BoxBuilder, type BuildOptions, type OpenSystem } from './boxBuilder.ts';
+import { lists, namesIn, writeBoxRecord, type BoxRecord } from './boxRecord.ts';
 import { bootFiles } from './directBoot.ts';
 import type { Family } from './family.ts';
 import { diskList } from './guestFiles.ts';
-import { changeBetween } from './imageChange.ts';
+import { changeBetween, changeOfSystems, type Hindrance, type ImageChange } from './imageChange.ts';
 import { generateKeys } from './keys.ts';
 import { expectRoom } from './room.ts';
-import { parseTree } from './rootTree.ts';
+import { parseTree, type RootTree } from './rootTree.ts';
 import type { VagrantBoxes } from './vagrantBoxes.ts';
 
 /** What a box is to be made of. */
@@ -24,6 +24,20 @@ export interface BoxSource {
   readonly image: string;
   readonly family: Family;
   readonly record: BoxRecord;
+}
+
+/** A box by its key, and by what Vagrant calls it. */
+export interface Called {
+  readonly key: string;
+  readonly name: string;
+}
+
+/** A box with a disk of its own, and the files of what it was made of. */
+interface LastBox {
+  readonly base: Called;
+  readonly image: RootTree;
+  readonly system: RootTree;
+  readonly disk: RootTree;
 }
 
 /** How the folder of a build that is under way begins. */
@@ -56,35 +70,107 @@ export class BoxMaker {
   }
 
   /**
-   * Makes a box with a disk of its own.
+   * Makes a box: of what changed since another one where that can be done, else with a disk of its own.
    * @param called its key, and what Vagrant is to call it
+   * @param base the other one
    * @throws SwitchyardError; then nothing is left of it
    */
   async make(
-    called: { readonly key: string; readonly name: string },
-    { image, family, record }: BoxSource,
+    called: Called,
+    source: BoxSource,
+    base: Called | undefined,
     options: BuildOptions,
   ): Promise<void> {
-    const { key, name } = called;
-    const { progress, signal } = options;
+    const { image, family } = source;
+    const last = base && (await this.#lastBox(base));
+    if (last) options.progress.step(l10n.t('Looking for what changed in the image'));
+    const list = await this.#build((one) =>
+      one.open(image, options, async (opened) => {
+        if (!last) return opened.list;
+        const change = changeBetween(last.image, last.disk, parseTree(opened.list));
+        if (!this.#canBeLaid(last, change, options.progress)) return opened.list;
+        await this.#finishChanged(called.key, last.base, source, await opened.pack(change, called.key));
+        return undefined;
+      }),
+    );
+    if (!list) return;
     await expectRoom([this.#folder, this.#vagrantHome]);
+    await this.#build((one) =>
+      one.openSystem({ image, family }, options, async (system) => {
+        if (last) {
+          const images = { old: last.image, next: parseTree(list) };
+          const change = changeOfSystems(last.system, last.disk, parseTree(system.list), images);
+          if (this.#canBeLaid(last, change, options.progress)) {
+            await this.#finishChanged(called.key, last.base, source, await system.pack(change, called.key));
+            return;
+          }
+        }
+        await this.#finishWhole(called, source, { image: list, system }, options);
+      }),
+    );
+  }
+
+  /** What a box that there is was made of, and what it holds; undefined where that cannot be read any more. */
+  async #lastBox(base: Called): Promise<LastBox | undefined> {
+    const folder = path.join(this.#folder, base.key);
+    const read = async (file: string): Promise<RootTree> => parseTree(await readFile(file));
+    try {
+      const [image, system, disk] = await Promise.all([
+        read(path.join(folder, lists.image)),
+        read(path.join(folder, lists.system)),
+        read(path.join(this.#boxes.folder(base.name), diskList)),
+      ]);
+      return { base, image, system, disk };
+    } catch (error) {
+      this.#log.warn(`The box ${base.name} cannot be gone on with: ${String(error)}`);
+      return undefined;
+    }
+  }
+
+  #canBeLaid({ base }: LastBox, change: ImageChange | Hindrance, progress: Progress): change is ImageChange {
+    if ('hindrance' in change) {
+      const named = Buffer.from(change.path, 'latin1').toString('utf8');
+      this.#log.info(`The box ${base.name} cannot be gone on with: ${named} (${change.hindrance})`);
+      return false;
+    }
+    const { written, gone } = change;
+    progress.line(
+      l10n.t('The last box is gone on with: {0} changed, {1} removed.', written.length, gone.length),
+    );
+    return true;
+  }
+
+  /** A box that stands on another one's disk. */
+  async #finishChanged(key: string, base: Called, { record }: BoxSource, packed: Buffer): Promise<void> {
+    await this.#finish(key, async (temporary) => {
+      const initrd = path.join(temporary, changedInitrd);
+      await copyFile(path.join(this.#boxes.folder(base.name), bootFiles.initrd), initrd);
+      await appendFile(initrd, packed);
+      await writeBoxRecord(temporary, { ...record, base: base.key });
+    });
+  }
+
+  /** A box with a disk of its own. */
+  async #finishWhole(
+    { key, name }: Called,
+    { record }: BoxSource,
+    of: { readonly image: Buffer; readonly system: OpenSystem },
+    { progress, signal }: BuildOptions,
+  ): Promise<void> {
     let added = false;
     await this.#finish(key, async (temporary) => {
       try {
         const keys = await generateKeys();
         const file = path.join(temporary, 'new.box');
-        await this.#build((builder) =>
-          Promise.all([
-            builder.build({ image, family }, file, keys, options),
-            builder.open(image, options, ({ list }) => writeFile(path.join(temporary, imageList), list)),
-          ]),
-        );
+        await of.system.writeBox(file, keys);
         progress.step(l10n.t('Adding the box to Vagrant'));
         // Left by a build whose record was lost.
         if (await exists(this.#boxes.folder(name))) await this.#boxes.remove(name, signal);
         added = true;
         await this.#boxes.add(name, file, progress, signal);
         await rm(file);
+        await writeFile(path.join(temporary, lists.image), of.image);
+        await writeFile(path.join(temporary, lists.system), of.system.list);
         await writeFile(path.join(temporary, 'key'), keys.userPrivate, { mode: 0o600 });
         await writeFile(path.join(temporary, 'key.pub'), `${keys.userPublic}\n`);
         await writeFile(path.join(temporary, 'host_key.pub'), `${keys.hostPublic}\n`);
@@ -94,52 +180,6 @@ export class BoxMaker {
         throw error;
       }
     });
-  }
-
-  /**
-   * Makes a box of another one's disk and of what changed in the image since that was written.
-   * @param base the other one
-   * @returns whether it could be done
-   * @throws SwitchyardError; then nothing is left of it
-   */
-  async makeOn(
-    base: { readonly key: string; readonly name: string },
-    key: string,
-    { image, record }: BoxSource,
-    options: BuildOptions,
-  ): Promise<boolean> {
-    const { progress } = options;
-    progress.step(l10n.t('Looking for what changed in the image'));
-    const [old, disk] = await Promise.all([
-      readFile(path.join(this.#folder, base.key, imageList)),
-      readFile(path.join(this.#boxes.folder(base.name), diskList)),
-    ]);
-    const packed = await this.#build((builder) =>
-      builder.open(image, options, async (opened: OpenImage) => {
-        const change = changeBetween(parseTree(old), parseTree(disk), parseTree(opened.list));
-        if ('hindrance' in change) {
-          const named = Buffer.from(change.path, 'latin1').toString('utf8');
-          this.#log.info(`The box ${base.name} cannot be gone on with: ${named} (${change.hindrance})`);
-          return undefined;
-        }
-        progress.line(
-          l10n.t(
-            'The last box is gone on with: {0} changed, {1} removed.',
-            change.written.length,
-            change.gone.length,
-          ),
-        );
-        return opened.pack(change, key);
-      }),
-    );
-    if (!packed) return false;
-    await this.#finish(key, async (temporary) => {
-      const initrd = path.join(temporary, changedInitrd);
-      await copyFile(path.join(this.#boxes.folder(base.name), bootFiles.initrd), initrd);
-      await appendFile(initrd, packed);
-      await writeBoxRecord(temporary, { ...record, base: base.key });
-    });
-    return true;
   }
 
   /** Fills a folder, which becomes the box's own once it is whole. */

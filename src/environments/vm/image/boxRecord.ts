@@ -15,8 +15,8 @@ export interface BoxRecord {
 
 const recordName = 'made.json';
 
-/** The list of the files of the image that a box was made of, as `parseTree` reads it. */
-export const imageList = 'image-files';
+/** Lists of files as `parseTree` reads them: of the image that a box was made of, and of that with its packages. */
+export const lists = { image: 'image-files', system: 'system-files' } as const;
 
 /** Undefined where there is no such box, or it is of a time when there were no records. */
 export async function readBoxRecord(folder: string): Promise<BoxRecord | undefined> {

@@ -213,30 +213,31 @@ export class BoxStore {
   }
 
   async #build(key: string, source: BoxSource, user: string, options: BuildOptions): Promise<Box> {
-    const name = boxName(key);
-    if (!(await this.#isChanged(key, source, user, options))) {
-      await this.#maker.make({ key, name }, source, options);
+    const called = { key, name: boxName(key) };
+    const near = await nearestBox(this.#folder, source.record);
+    const base = near !== undefined && (await this.find(near)) ? near : undefined;
+    if (base !== undefined) {
+      // Whoever else gives it up leaves it from now on.
+      await this.#claim(base, user);
+      await this.#maker.make(called, source, { key: base, name: boxName(base) }, options);
+      const box = await this.find(key);
+      if (box && (await this.#canBoot(box, options.signal))) return box;
     }
+    await this.#maker.make(called, source, undefined, options);
     const box = await this.find(key);
-    if (!box) throw new Error(`Vagrant did not keep the box ${name}.`);
+    if (!box) throw new Error(`Vagrant did not keep the box ${called.name}.`);
     return box;
   }
 
-  /** Makes it of what changed since a box that there is, where that can be done. */
-  async #isChanged(key: string, source: BoxSource, user: string, options: BuildOptions): Promise<boolean> {
-    const base = await nearestBox(this.#folder, source.record);
-    if (base === undefined || !(await this.find(base))) return false;
-    // Whoever else gives it up leaves it from now on.
-    await this.#claim(base, user);
+  /** A box on another one's disk is of no use where libvirt does not take its initial RAM disk. */
+  async #canBoot(box: Box, signal: AbortSignal): Promise<boolean> {
+    if (box.initrd === undefined) return true;
     try {
-      if (!(await this.#maker.makeOn({ key: base, name: boxName(base) }, key, source, options))) return false;
-      const box = await this.find(key);
-      if (box) await this.directBoot(box, options.signal);
-      return box !== undefined;
+      await this.directBoot(box, signal);
+      return true;
     } catch (error) {
-      options.signal.throwIfAborted();
-      this.#log.warn(`The box is built anew: ${String(error)}`);
-      await rm(path.join(this.#folder, key), { recursive: true, force: true });
+      signal.throwIfAborted();
+      this.#log.warn(`The box gets a disk of its own: ${String(error)}`);
       return false;
     }
   }

@@ -9,14 +9,23 @@ import { firstFile, packFiles } from './tar.ts';
 /** Bound on listing an image or packing a change, in milliseconds. */
 const stepMs = 10 * 60_000;
 
+/** Bound on what runs before that, in milliseconds. */
+const firstMs = 30 * 60_000;
+
 /**
  * Runs in a container of the image, which need have nothing but a shell: the programs are the builder's, with the
- * loader and the libraries that they were made for. First it lists the image; once it is told what to write, it packs
- * that as an archive which the kernel unpacks beside a machine's initial RAM disk.
+ * loader and the libraries that they were made for. Where it is given a script, it runs that the first time; then it
+ * lists the files; once it is told what to write, it packs that as an archive which the kernel unpacks beside a
+ * machine's initial RAM disk.
  */
 const layerScript = String.raw`
 set -eu
 tools=/${toolsFolder}
+if [ -e "$tools/in/first" ]; then
+  /bin/sh "$tools/in/first"
+  $tools/busybox rm "$tools/in/first"
+  exit
+fi
 cd "$tools"
 with="$tools/ld.so --library-path $tools $tools"
 find=$with/find xargs=$with/xargs b2sum=$with/b2sum
@@ -69,45 +78,51 @@ export interface OpenImage {
 }
 
 /**
- * Lends the files of an image to `use`.
- * @param of `builder`: the image that has the programs for it, under /switchyard/tools
+ * Lends the files of an image to `use`, with the container that has them.
+ * @param of `builder`: the image that has the programs for it, under /switchyard/tools; `first`: shell code that runs
+ * before the files are looked at, and what a person is told where it fails
  * @throws SwitchyardError `image.buildFailed`, `disk.full`, `timeout`
  */
 export async function withOpenImage<T>(
   docker: Docker,
-  of: { readonly image: string; readonly builder: string },
+  of: {
+    readonly image: string;
+    readonly builder: string;
+    readonly first?: { readonly script: string; readonly what: string };
+  },
   options: { readonly onLine: (line: string) => void; readonly signal: AbortSignal },
-  use: (image: OpenImage) => Promise<T>,
+  use: (image: OpenImage, container: Docker.Container) => Promise<T>,
 ): Promise<T> {
   const { signal } = options;
   const step = { image: of.image, script: layerScript, input: false, scratch: [] };
   const what = l10n.t('The files of the image could not be compared.');
   return withBuildContainer(docker, step, signal, async (container) => {
-    await bringTools(docker, of.builder, container, signal);
+    const run = (told: string, timeoutMs: number): Promise<void> =>
+      runStep(container, { ...options, what: told, timeoutMs });
+    const bring = async (files: Readonly<Record<string, string | Buffer>>): Promise<void> => {
+      const input = Object.entries(files).map(([name, content]) => ({
+        path: `${toolsFolder}/in/${name}`,
+        mode: 0o644,
+        content,
+      }));
+      await container.putArchive(await packFiles(input), { path: '/', abortSignal: signal });
+    };
     const read = async (name: string): Promise<Buffer> => {
       const archive = await container.getArchive({ path: `/${toolsFolder}/${name}`, abortSignal: signal });
       return (await firstFile(asReadable(archive))) ?? Buffer.alloc(0);
     };
-    await runStep(container, { ...options, what, timeoutMs: stepMs });
-    return use({
-      list: await read('list'),
-      pack: async (change, key) => {
-        const input = (name: string, content: string | Buffer) => ({
-          path: `${toolsFolder}/in/${name}`,
-          mode: 0o644,
-          content,
-        });
-        const files = [
-          input('written', names(change.written)),
-          input('gone', names(change.gone)),
-          input('key', key),
-          input('lay', layScript),
-        ];
-        await container.putArchive(await packFiles(files), { path: '/', abortSignal: signal });
-        await runStep(container, { ...options, what, timeoutMs: stepMs });
-        return read('change.img');
-      },
-    });
+    await bringTools(docker, of.builder, container, signal);
+    if (of.first) {
+      await bring({ first: of.first.script });
+      await run(of.first.what, firstMs);
+    }
+    await run(what, stepMs);
+    const pack: OpenImage['pack'] = async ({ written, gone }, key) => {
+      await bring({ written: names(written), gone: names(gone), key, lay: layScript });
+      await run(what, stepMs);
+      return read('change.img');
+    };
+    return use({ list: await read('list'), pack }, container);
   });
 }
 

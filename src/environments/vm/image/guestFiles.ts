@@ -48,6 +48,22 @@ export function guestFiles(init: InitSystem, keys: GuestKeys, acceleration: Acce
   ];
 }
 
+/**
+ * Runs after a family's own script, as root in the container. Whatever of an account or of the machine's name is decided
+ * there, and not when the disk is written, is the same in the list of two images that differ elsewhere.
+ */
+export const finishScript = String.raw`
+cd /
+# Without PAM sshd refuses an account whose password is locked by "!", also to a key; "*" is no password.
+[ ! -f etc/shadow ] || sed -i -E 's/^([^:]+):!+\*?:/\1:*:/' etc/shadow
+# Login shells keep the image's PATH, as in a container that the Dev Containers CLI made.
+[ ! -f etc/profile ] ||
+  sed -i -E 's/^([[:space:]]*(export )?)PATH="?([^"$;[:space:]]*)"?[[:space:]]*$/\1PATH="$\{PATH:-\3\}"/' etc/profile
+# Systemd makes one when it is installed; each machine gets its own at its first boot.
+[ ! -f etc/machine-id ] || : > etc/machine-id
+rm -f var/lib/dbus/machine-id
+`;
+
 /** The list of the files on a box's disk, beside the disk. */
 export const diskList = 'files';
 
@@ -66,7 +82,7 @@ root=/work/root
 mkdir -p "$root" /work/out
 echo 'Unpacking the image'
 tar -x -f - -C "$root" --numeric-owner --same-owner --same-permissions --xattrs --xattrs-include='*' \
-  --anchored --exclude='dev/*' --exclude='proc/*' --exclude='sys/*'
+  --anchored --exclude='dev/*' --exclude='proc/*' --exclude='sys/*' --exclude='${toolsFolder}'
 cd "$root"
 rm -f .dockerenv
 mkdir -p dev proc sys run tmp
@@ -86,12 +102,6 @@ rm -f etc/resolv.conf etc/hosts
 : > etc/resolv.conf
 printf '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n' > etc/hosts
 echo '# The root file system is mounted by the initial RAM disk.' > etc/fstab
-# Without PAM sshd refuses an account whose password is locked by "!", also to a key; "*" is no password.
-[ ! -f etc/shadow ] || sed -i -E 's/^([^:]+):!+\*?:/\1:*:/' etc/shadow
-# Login shells keep the image's PATH, as in a container that the Dev Containers CLI made.
-[ ! -f etc/profile ] ||
-  sed -i -E 's/^([[:space:]]*(export )?)PATH="?([^"$;[:space:]]*)"?[[:space:]]*$/\1PATH="$\{PATH:-\3\}"/' etc/profile
-
 find=find xargs=xargs b2sum=b2sum
 ${listFunction}
 list . /work/out/${diskList}

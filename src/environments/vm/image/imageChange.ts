@@ -10,30 +10,58 @@ export interface ImageChange {
   readonly bytes: number;
 }
 
-/**
- * What decides how a machine is made of an image, beside the files that this touches: its distribution, where its
- * packages come from, and which services it has. Those that end in `/` stand for all that lies there.
- */
-const deciding = [
-  ...['etc/os-release', 'usr/lib/os-release', 'sbin/apparmor_parser', 'usr/sbin/apparmor_parser', 'lib'],
-  ...['etc/apt/', 'etc/apk/', 'etc/dnf/', 'etc/yum/', 'etc/yum.conf', 'etc/yum.repos.d/'],
+/** Decides how a disk is written, beside the files that this touches. What ends in `/` stands for all that lies there. */
+const ofTheDisk = [
+  ...['lib', 'usr/lib/modules', 'sbin/apparmor_parser', 'usr/sbin/apparmor_parser'],
   ...['etc/init.d/', 'etc/runlevels/'],
+];
+
+/** Decides which packages a machine gets: its distribution, and where they come from. */
+const ofThePackages = [
+  ...['etc/os-release', 'usr/lib/os-release', 'etc/yum.conf'],
+  ...['etc/apt/', 'etc/apk/', 'etc/dnf/', 'etc/yum/', 'etc/yum.repos.d/'],
 ];
 
 /** How much a change may hold, in bytes: a machine carries it into its memory at each start. */
 const limitBytes = 64 * 2 ** 20;
 
+/** The path that stands against a change, and why. */
+export interface Hindrance {
+  readonly path: string;
+  readonly hindrance: 'touched' | 'deciding' | 'large';
+}
+
 /**
  * What has to be laid onto the disk that was made of one image, for it to be as if it was made of another. That can be
  * done where the two differ in nothing that the making of the disk touched.
  * @param disk the root file system that was made of `old`
- * @returns the change, or the path that stands against it and why
  */
-export function changeBetween(
+export function changeBetween(old: RootTree, disk: RootTree, next: RootTree): ImageChange | Hindrance {
+  return compare(old, disk, next, { deciding: [...ofTheDisk, ...ofThePackages], hasTime: () => true });
+}
+
+/**
+ * The same of two images to which the packages of a machine were added. Those that were added anew are as they were but
+ * for the times of what their installation wrote, which count for nothing.
+ * @param images the two without them
+ */
+export function changeOfSystems(
   old: RootTree,
   disk: RootTree,
   next: RootTree,
-): ImageChange | { readonly path: string; readonly hindrance: 'touched' | 'deciding' | 'large' } {
+  images: { readonly old: RootTree; readonly next: RootTree },
+): ImageChange | Hindrance {
+  const hasTime = (path: string): boolean =>
+    !isSame(images.old.get(path), images.next.get(path), 'with times');
+  return compare(old, disk, next, { deciding: ofTheDisk, hasTime });
+}
+
+function compare(
+  old: RootTree,
+  disk: RootTree,
+  next: RootTree,
+  by: { readonly deciding: readonly string[]; readonly hasTime: (path: string) => boolean },
+): ImageChange | Hindrance {
   const made = new Touched(old, disk);
   const written: string[] = [];
   const gone: string[] = [];
@@ -43,9 +71,9 @@ export function changeBetween(
     if (isSame(before, after, 'with times')) continue;
     const isTouched = made.by(path, after);
     // Its content is that of the disk all the same, whoever wrote it.
-    if (isTouched && isSame(before, after)) continue;
+    if ((isTouched || !by.hasTime(path)) && isSame(before, after)) continue;
     if (isTouched) return { path, hindrance: 'touched' };
-    if (deciding.some((one) => (one.endsWith('/') ? path.startsWith(one) : path === one)))
+    if (by.deciding.some((one) => (one.endsWith('/') ? path.startsWith(one) : path === one)))
       return { path, hindrance: 'deciding' };
     if (before && before.type !== after?.type) gone.push(path);
     if (!after) continue;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { changeBetween } from '../../../../../src/environments/vm/image/imageChange.ts';
+import { changeBetween, changeOfSystems } from '../../../../../src/environments/vm/image/imageChange.ts';
 import type { RootEntry, RootTree } from '../../../../../src/environments/vm/image/rootTree.ts';
 
 function file(content: string, more: Partial<RootEntry> = {}): RootEntry {
@@ -125,6 +125,34 @@ describe('what changed in an image', () => {
       }),
       { numRuns: 2_000 },
     );
+  });
+});
+
+describe('what changed in an image with the packages of a machine', () => {
+  const system = tree({ ...Object.fromEntries(image), 'usr/sshd': file('sshd'), 'var/log': file('today') });
+  const onDisk = tree({ ...Object.fromEntries(system), 'etc/unit': file('unit') });
+  const again = (changes: Readonly<Record<string, RootEntry | undefined>>, wanted: RootTree = image) => {
+    const added = tree({ ...Object.fromEntries(wanted) });
+    for (const [path, entry] of system) if (!image.has(path)) added.set(path, { ...entry, mtime: 9 });
+    for (const [path, entry] of Object.entries(changes)) if (entry) added.set(path, entry);
+    return changeOfSystems(system, onDisk, added, { old: image, next: wanted });
+  };
+
+  it('is nothing where they were only installed again', () => {
+    expect(again({})).toEqual({ written: [], gone: [], bytes: 0 });
+  });
+
+  it('is what their installation wrote otherwise, and what changed in the image, with its times', () => {
+    const wanted = next({ 'opt/tool': file('1', { mtime: 2 }), 'etc/passwd': file('root dev') });
+    const change = again({ 'var/log': file('tomorrow', { mtime: 9 }) }, wanted);
+    expect(change).toMatchObject({ written: ['etc/passwd', 'opt/tool', 'var/log'], gone: [] });
+  });
+
+  it('may come from elsewhere, for they were installed from there', () => {
+    const wanted = next({ 'etc/apt/sources.list': file('another') });
+    expect(again({}, wanted)).toMatchObject({ written: ['etc/apt/sources.list'] });
+    expect(again({}, next({ 'etc/init.d/x': file('x') }))).toMatchObject({ hindrance: 'deciding' });
+    expect(again({}, next({ 'etc/unit': file('x') }))).toMatchObject({ hindrance: 'touched' });
   });
 });
 
