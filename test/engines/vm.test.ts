@@ -379,6 +379,7 @@ describe('a project in its VM', () => {
       expect(await output(connection, ['sh', '-c', 'ls /opt; stat -c %a /opt'])).toBe('new\nowned\n1777');
       // The box is another one, on the same disk.
       expect(steps.steps).not.toContain('Writing the disk');
+      expect(steps.steps).not.toContain('Removing the old virtual machine');
       expect((await machineRecord(project)).boxKey).not.toBe(last.boxKey);
       const disk = await virsh('dumpxml', `switchyard-${project.id}-vm`);
       expect(disk).toContain(`${last.boxKey}_vagrant_box_image`);

@@ -30,7 +30,7 @@ export interface Prepared {
   readonly record: MachineRecord;
   /** Whether the machine is there already: then it is not removed where something fails. */
   readonly found?: boolean;
-  /** Whether a machine of the same box is there still, and all of it may be kept that would come out the same. */
+  /** Whether a machine on the disk of the same box is there still, and all of it may be kept that would come out the same. */
   readonly over?: boolean;
   /** Makes the machine and boots it. @returns the record with what is known from then on */
   readonly make: (options: OperationOptions & Pick<Prepared, 'over'>) => Promise<MachineRecord>;

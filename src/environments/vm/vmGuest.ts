@@ -190,7 +190,7 @@ export class VmGuest {
     const before = await this.record.read();
     // The image first: while it does not build, the machine that works stays.
     const prepared = await this.#prepare(settings, progress, signal);
-    const over = before?.phase === 'ready' && prepared.box?.key === before.boxKey;
+    const over = before?.phase === 'ready' && (await this.#isOnSameDisk(before, prepared));
     if (over) {
       await this.#maker.giveUp(signal);
     } else {
@@ -199,6 +199,11 @@ export class VmGuest {
     }
     await this.#services.boxes.release(this.#project.id, prepared.box?.key, signal);
     return this.#maker.create(settings, { ...prepared, found: false, over }, progress, signal);
+  }
+
+  /** Whether what is prepared stands on the box's disk on which the machine of a record does. */
+  async #isOnSameDisk({ boxKey }: MachineRecord, { box }: Prepared): Promise<boolean> {
+    return box !== undefined && (await this.#services.boxes.find(boxKey))?.name === box.name;
   }
 
   /** Removes the machine, and its box where nobody else uses it, with what is wished. */
