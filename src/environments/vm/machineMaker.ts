@@ -203,6 +203,8 @@ export class MachineMaker {
     if (!connection || !record) return;
     try {
       if (!planOf(this.#project.folder, record).mounts.some(({ how }) => how === 'disk')) return;
+      // The connection may not have heard that its end is gone.
+      if ((await this.#machine.info(signal))?.state !== 'running') return;
       await run(connection, { argv: ['sync'], cwd: '/' }, withDeadline(signal, flushMs));
     } catch (error) {
       // One that does not answer goes all the same.
