@@ -373,6 +373,7 @@ describe('a project in its VM', () => {
       await writeFile(file, `${dockerfile}${more}`);
       expect((await vm.refresh(never)).drifted).toBe(true);
       const last = await machineRecord(project);
+      const uuid = await virsh('domuuid', `switchyard-${project.id}-vm`);
       const steps = new Steps();
       const { connection } = await vm.rebuild(options(steps));
       expect(await output(connection, ['/sbin/getcap', '/opt/new'])).toContain('cap_net_admin=ep');
@@ -383,6 +384,8 @@ describe('a project in its VM', () => {
       expect((await machineRecord(project)).boxKey).not.toBe(last.boxKey);
       const disk = await virsh('dumpxml', `switchyard-${project.id}-vm`);
       expect(disk).toContain(`${last.boxKey}_vagrant_box_image`);
+      // And so the machine is the same one.
+      expect(await virsh('domuuid', `switchyard-${project.id}-vm`)).toBe(uuid);
       expect(vm.status.drifted).toBe(false);
     },
     slow,

@@ -182,9 +182,11 @@ export class MachineMaker {
     if (!keep) await this.#ready.remove();
   }
 
-  /** Leaves the machine, as it is, to whatever is made over it. */
+  /** Leaves the machine, as it is, to what is made over it; where that comes to nothing, the next open makes it anew. */
   async giveUp(signal: AbortSignal): Promise<void> {
     await this.#leave(signal);
+    const record = await this.#record.read();
+    if (record) await this.#record.write({ ...record, phase: 'creating' });
     await this.#ready.remove();
   }
 
