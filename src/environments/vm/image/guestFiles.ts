@@ -1,4 +1,5 @@
 import type { Acceleration } from '../acceleration.ts';
+import { bootFiles } from './directBoot.ts';
 import { dhcpScript, growScript, sshdConfig } from './guestPrograms.ts';
 import type { InitSystem } from './initSystem.ts';
 import type { GuestKeys } from './keys.ts';
@@ -45,6 +46,11 @@ export function guestFiles(init: InitSystem, keys: GuestKeys, acceleration: Acce
     { path: 'in/root/etc/modprobe.d/switchyard.conf', mode: 0o644, content: noModules },
     { path: 'in/arrange', mode: 0o644, content: init.arrange },
     { path: 'in/cmdline', mode: 0o644, content: kernelCommandLine(init, acceleration) },
+    {
+      path: 'in/kernel',
+      mode: 0o644,
+      content: acceleration === 'tcg' ? bootFiles.plainKernel : bootFiles.kernel,
+    },
   ];
 }
 
@@ -96,6 +102,8 @@ mkdir -p "$modules" usr/lib/switchyard
 cp -a /switchyard/modules/. "$modules/"
 cp /switchyard/busybox usr/lib/switchyard/busybox
 cp /switchyard/vmlinuz /switchyard/initrd.img /in/cmdline /work/out/
+kernel=$(cat /in/kernel)
+[ ! -e "/switchyard/$kernel" ] || cp "/switchyard/$kernel" /work/out/
 cp -a --no-preserve=ownership /in/root/. .
 . /in/arrange
 rm -f etc/resolv.conf etc/hosts
@@ -184,13 +192,15 @@ exec $bb switch_root /root /sbin/init
 /**
  * The builder image: the tools, and one kernel for every box. The kernel comes from here and not from the
  * project's image, so that it is fetched once, works for any distribution, and no project's image has a
- * hand in another project's kernel.
+ * hand in another project's kernel. It lies there a second time as it is once it has unpacked itself, where it is packed
+ * as Debian 12 packs it (LZ4).
+ * @see https://docs.kernel.org/arch/x86/boot.html (setup_sects, payload_offset, payload_length)
  */
 export function builderContext(): TarFile[] {
   const dockerfile = String.raw`FROM debian:bookworm
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-      e2fsprogs syslinux syslinux-common mtools dosfstools fdisk qemu-utils cpio kmod busybox-static \
+      e2fsprogs syslinux syslinux-common mtools dosfstools fdisk qemu-utils cpio kmod lz4 busybox-static \
  && mkdir -p /tmp/debs/partial /switchyard \
  && apt-get install -y --no-install-recommends --download-only -o Dir::Cache::archives=/tmp/debs \
       linux-image-cloud-amd64 \
@@ -201,6 +211,10 @@ RUN apt-get update \
  && mv /tmp/kernel/lib/modules /switchyard/modules \
  && cp /bin/busybox /switchyard/busybox \
  && apt-get clean && rm -rf /tmp/debs /tmp/kernel /var/lib/apt/lists/*
+RUN cd /switchyard; \
+    word() { od -A n -t u4 -j "$1" -N 4 vmlinuz | tr -d ' '; }; \
+    setup=$(($(od -A n -t u1 -j 497 -N 1 vmlinuz) + 1)); \
+    tail -c +$((setup * 512 + $(word 584) + 1)) vmlinuz | head -c $(($(word 588) - 4)) | lz4 -d -q > vmlinux || rm vmlinux
 COPY init /switchyard/init
 RUN set -e; cd /switchyard; release=$(ls modules); \
     mkdir -p tree/lib initrd/bin initrd/dev initrd/proc initrd/sys initrd/root initrd/modules; \

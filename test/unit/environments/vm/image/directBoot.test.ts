@@ -52,6 +52,34 @@ describe('what QEMU boots by itself', () => {
   });
   afterEach(() => rm(from, { recursive: true }));
 
+  it('is the kernel that is unpacked, where the box has one', async () => {
+    await writeFile(path.join(from, 'vmlinux'), 'vmlinux');
+    expect(await upload(new Pool())).toMatchObject({ kernel: '/p/box_boot_vmlinux' });
+  });
+
+  it('is an initial RAM disk of its own for what changed since the box was made', async () => {
+    const pool = new Pool();
+    const initrd = {
+      file: path.join(from, 'changed'),
+      volume: 'box_boot_key_initrd.img',
+      complete: path.join(from, 'all'),
+    };
+    await writeFile(initrd.file, 'changed');
+    await upload(pool);
+    const files = { from, volumePrefix: 'box_', complete: path.join(from, 'done'), initrd };
+    const changed = () => uploadBootFiles(pool, files, silentLogger, signal);
+    const boot = { kernel: '/p/box_boot_vmlinuz', initrd: '/p/box_boot_key_initrd.img' };
+    expect(await changed()).toMatchObject(boot);
+    expect(await changed()).toMatchObject(boot);
+    // The box's own stay, for machines that run on it.
+    expect(pool.uploads).toBe(3);
+    expect([...pool.volumes.keys()].sort()).toEqual([
+      'box_boot_initrd.img',
+      'box_boot_key_initrd.img',
+      'box_boot_vmlinuz',
+    ]);
+  });
+
   it('is brought to libvirt once', async () => {
     const pool = new Pool();
     const boot = { kernel: '/p/box_boot_vmlinuz', initrd: '/p/box_boot_initrd.img', commandLine: 'quiet' };
