@@ -135,7 +135,11 @@ export class BoxMaker {
     }
     const { written, gone } = change;
     progress.line(
-      l10n.t('The last box is gone on with: {0} changed, {1} removed.', written.length, gone.length),
+      l10n.t(
+        'The box is kept: {0} files changed since it was made, {1} are gone.',
+        written.length,
+        gone.length,
+      ),
     );
     return true;
   }

@@ -22,8 +22,11 @@ const ofThePackages = [
   ...['etc/apt/', 'etc/apk/', 'etc/dnf/', 'etc/yum/', 'etc/yum.repos.d/'],
 ];
 
-/** How much a change may hold, in bytes: a machine carries it into its memory at each start. */
-const limitBytes = 64 * 2 ** 20;
+/**
+ * How much a change may hold, in bytes: a machine carries it into its memory at each start, and for a moment twice. One
+ * of 256 MiB was seen to start with as much.
+ */
+const limitBytes = 32 * 2 ** 20;
 
 /** The path that stands against a change, and why. */
 export interface Hindrance {

@@ -97,7 +97,7 @@ describe('what changed in an image', () => {
   );
 
   it('is not carried into the memory of a machine without a limit', () => {
-    const large = file('x', { size: 65 * 2 ** 20 });
+    const large = file('x', { size: 33 * 2 ** 20 });
     expect(changeTo({ 'opt/large': large })).toEqual({ path: 'opt/large', hindrance: 'large' });
   });
 
