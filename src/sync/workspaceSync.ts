@@ -1,6 +1,6 @@
 import * as l10n from '@vscode/l10n';
 import * as path from 'node:path';
-import { withDeadline } from '../base/abort.ts';
+import { abortable, withDeadline } from '../base/abort.ts';
 import { SwitchyardError } from '../base/errors.ts';
 import { silentProgress, type Progress } from '../base/progress.ts';
 import type { CarryReport, CarryRequest } from './carrier.ts';
@@ -104,9 +104,14 @@ export class WorkspaceSync implements LiveSync {
     this.#following?.abort();
     const attached = this.#attached;
     if (!attached) return;
+    const { session } = attached;
+    const finish = async (): Promise<void> => {
+      if (!session.isPaused && !session.emptied) await session.everything(signal);
+      await session.settle(withDeadline(signal, settleMs));
+    };
     try {
-      if (!attached.session.isPaused && !attached.session.emptied) await attached.session.everything(signal);
-      await attached.session.settle(withDeadline(signal, settleMs));
+      // It has to wait for what is under way, which a guest that is gone may hold for long; the end ends that too.
+      await abortable(finish(), signal);
     } catch (error) {
       // What is left goes with the next session, which looks at everything.
       this.#options.log.info(`Sync: not everything went across before the end: ${String(error)}`);

@@ -1,18 +1,17 @@
-import { randomUUID } from 'node:crypto';
-import { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { afterAll, describe, expect, it } from 'vitest';
 import { silentProgress } from '../../src/base/progress.ts';
 import { BoxBuilder } from '../../src/environments/vm/image/boxBuilder.ts';
-import { builderTag } from '../../src/environments/vm/image/builderImage.ts';
+import { builderTag, removeOldBuilders } from '../../src/environments/vm/image/builderImage.ts';
 import { asReadable, runStep, withBuildContainer } from '../../src/environments/vm/image/buildContainer.ts';
 import { changeBetween } from '../../src/environments/vm/image/imageChange.ts';
 import { listFunction, parseTree, type RootTree } from '../../src/environments/vm/image/rootTree.ts';
 import { firstFile, packFiles } from '../../src/environments/vm/image/tar.ts';
+import { BuiltImages } from './support/builtImages.ts';
 import { never, realEngine } from './support/docker.ts';
 
 const engine = realEngine();
-const made: string[] = [];
+const images = new BuiltImages(engine);
 const options = { progress: silentProgress, signal: never };
 
 /** Many of the ways in which two images can differ; `\\351` is no UTF-8. */
@@ -32,26 +31,7 @@ RUN mkdir -p /opt/kept /opt/becomes-folder && cd /opt \
  && mkdir -m 700 new && chown 7:8 new && echo new > new/file && touch -d @1000000000 new/old
 `;
 
-async function imageOf(docker: Docker, dockerfile: string): Promise<string> {
-  const name = `switchyard-test-${randomUUID()}:latest`;
-  made.push(name);
-  const context = await packFiles([{ path: 'Dockerfile', mode: 0o644, content: dockerfile }]);
-  const stream = await docker.buildImage(Readable.from([context]), { t: name });
-  await new Promise<void>((resolve, reject) => {
-    docker.modem.followProgress(stream, (error) => (error ? reject(error) : resolve()));
-  });
-  return name;
-}
-
-afterAll(async () => {
-  await engine.ask(
-    'The images of the test stay.',
-    async (docker) => {
-      for (const name of made) await docker.getImage(name).remove({ force: true });
-    },
-    { signal: never },
-  );
-});
+afterAll(() => images.remove());
 
 /** What the initial RAM disk's program does, on the unpacked files of an image. @returns them afterwards, twice laid */
 async function laidOn(docker: Docker, image: string, change: Buffer): Promise<RootTree> {
@@ -101,7 +81,7 @@ describe('what changed between two images', () => {
       'The images of the test cannot be compared.',
       async (docker) => {
         const builder = new BoxBuilder(docker);
-        const [from, to] = [await imageOf(docker, before), await imageOf(docker, after)];
+        const [from, to] = [await images.build(docker, before), await images.build(docker, after)];
         const old = await builder.open(from, options, ({ list }) => Promise.resolve(parseTree(list)));
         const { next, packed, written } = await builder.open(to, options, async ({ list, pack }) => {
           const next = parseTree(list);
@@ -115,6 +95,23 @@ describe('what changed between two images', () => {
         expect(written).toContain('opt/two\nlines');
         const laid = await laidOn(docker, from, packed);
         expect(Object.fromEntries(laid)).toEqual(Object.fromEntries(next));
+      },
+      { signal: never, timeoutMs: 280_000 },
+    );
+  });
+});
+
+describe('the builder image', () => {
+  it('is the only one of its kind after another version was made', async () => {
+    await engine.ask(
+      'The builder images of the test cannot be made.',
+      async (docker) => {
+        await new BoxBuilder(docker).open('debian:bookworm', options, () => Promise.resolve());
+        await docker.getImage('debian:bookworm').tag({ repo: 'switchyard-box-builder', tag: 'of-the-test' });
+        await removeOldBuilders(docker, never);
+        const filters = JSON.stringify({ reference: ['switchyard-box-builder'] });
+        const left = await docker.listImages({ filters });
+        expect(left.flatMap(({ RepoTags }) => RepoTags)).toEqual([builderTag]);
       },
       { signal: never, timeoutMs: 280_000 },
     );

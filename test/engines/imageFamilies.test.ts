@@ -1,14 +1,12 @@
-import { randomUUID } from 'node:crypto';
-import { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { afterAll, describe, expect, it } from 'vitest';
 import { BoxBuilder } from '../../src/environments/vm/image/boxBuilder.ts';
 import { runStep, withBuildContainer } from '../../src/environments/vm/image/buildContainer.ts';
-import { packFiles } from '../../src/environments/vm/image/tar.ts';
+import { BuiltImages } from './support/builtImages.ts';
 import { never, realEngine } from './support/docker.ts';
 
 const engine = realEngine();
-const made: string[] = [];
+const images = new BuiltImages(engine);
 
 /** An image with these files and nothing else in it. @param base its files come before */
 async function imageOf(
@@ -16,36 +14,15 @@ async function imageOf(
   files: Readonly<Record<string, string>>,
   base = 'scratch',
 ): Promise<string> {
-  const name = `switchyard-test-${randomUUID()}:latest`;
-  made.push(name);
   const context = Object.entries(files).map(([path, content]) => ({
     path: `root${path}`,
     mode: 0o755,
     content,
   }));
-  const dockerfile = {
-    path: 'Dockerfile',
-    mode: 0o644,
-    content: `FROM ${base}\nCOPY root /\nCMD ["none"]\n`,
-  };
-  const stream = await docker.buildImage(Readable.from([await packFiles([dockerfile, ...context])]), {
-    t: name,
-  });
-  await new Promise<void>((resolve, reject) => {
-    docker.modem.followProgress(stream, (error) => (error ? reject(error) : resolve()));
-  });
-  return name;
+  return images.build(docker, `FROM ${base}\nCOPY root /\nCMD ["none"]\n`, context);
 }
 
-afterAll(async () => {
-  await engine.ask(
-    'The images of the test stay.',
-    async (docker) => {
-      for (const name of made) await docker.getImage(name).remove({ force: true });
-    },
-    { signal: never },
-  );
-});
+afterAll(() => images.remove());
 
 async function familyOfImage(files: Readonly<Record<string, string>>): Promise<string> {
   return engine.ask(

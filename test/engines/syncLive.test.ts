@@ -70,6 +70,25 @@ function sorted(tree: Record<string, string>): [string, string][] {
   return Object.entries(tree).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
+/** Process ids of the agents whose state lies in a folder. */
+function agentsIn(state: string): number[] {
+  const has = (pid: string): boolean => {
+    try {
+      const environment = fs.readFileSync(`/proc/${pid}/environ`, 'utf8');
+      return (
+        environment.includes(state) && fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('python')
+      );
+    } catch {
+      // It ended meanwhile.
+      return false;
+    }
+  };
+  return fs
+    .readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && has(name))
+    .map(Number);
+}
+
 function contents(side: 'host' | 'guest', at: string): string | undefined {
   return two.exists(side, at) ? two.read(side, at) : undefined;
 }
@@ -278,6 +297,23 @@ describe('a live sync', () => {
     } finally {
       other.dispose();
       theirs.dispose();
+    }
+  });
+
+  it('ends at once, where nobody waits for it, with a guest that says nothing any more', async () => {
+    const agents = agentsIn(two.guestState);
+    expect(agents).not.toEqual([]);
+    for (const pid of agents) process.kill(pid, 'SIGSTOP');
+    try {
+      two.write('host', 'src/a.txt', 'never arrives');
+      await until(() => sync.health.state === 'syncing', 'on its way');
+      const from = performance.now();
+      await sync.detach(AbortSignal.abort());
+      expect(sync.health.state).toBe('detached');
+      // An agent counts as gone after 30 s.
+      expect(performance.now() - from).toBeLessThan(5_000);
+    } finally {
+      for (const pid of agents) process.kill(pid, 'SIGCONT');
     }
   });
 

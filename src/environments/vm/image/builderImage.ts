@@ -9,8 +9,10 @@ import { builderContext } from './guestFiles.ts';
 import { contentKey } from './keys.ts';
 import { packFiles } from './tar.ts';
 
+const builderName = 'switchyard-box-builder';
+
 /** Name and content of the builder image go together: another recipe is another image. */
-export const builderTag = `switchyard-box-builder:${contentKey(
+export const builderTag = `${builderName}:${contentKey(
   ...builderContext().flatMap((file) => [file.path, file.content]),
 )}`;
 
@@ -62,4 +64,21 @@ export async function ensureBuilder(docker: Docker, progress: Progress, signal: 
         })
       : buildFailure(what, text, error);
   });
+  // All that stays where it fails is room on the disk that is not free.
+  await removeOldBuilders(docker, signal).catch((error: unknown) => progress.line(String(error)));
+}
+
+/** Removes the builder images of other versions, but what a container is made of just now. */
+export async function removeOldBuilders(docker: Docker, signal: AbortSignal): Promise<void> {
+  const filters = JSON.stringify({ reference: [builderName] });
+  const images = await docker.listImages({ filters, abortSignal: signal });
+  for (const name of images.flatMap(({ RepoTags }) => RepoTags ?? [])) {
+    if (name === builderTag) continue;
+    try {
+      await docker.getImage(name).remove({ abortSignal: signal });
+    } catch (error) {
+      // 404: another window was quicker. 409: in use.
+      if (![404, 409].includes((error as { statusCode?: number }).statusCode ?? 0)) throw error;
+    }
+  }
 }
