@@ -305,11 +305,14 @@ describe('a live sync', () => {
     expect(agents).not.toEqual([]);
     for (const pid of agents) process.kill(pid, 'SIGSTOP');
     try {
-      two.write('host', 'src/a.txt', 'never arrives');
-      await until(() => sync.health.state === 'syncing', 'on its way');
+      const request = { connection, guestFolder: two.guest, guestId: 'g' };
+      const underWay = expect(sync.carry(request, silentProgress, signal)).rejects.toThrow(
+        'connection to the environment was lost',
+      );
       const from = performance.now();
       await sync.detach(AbortSignal.abort());
       expect(sync.health.state).toBe('detached');
+      await underWay;
       // An agent counts as gone after 30 s.
       expect(performance.now() - from).toBeLessThan(5_000);
     } finally {
