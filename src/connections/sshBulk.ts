@@ -1,11 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import type { Disposable } from '../base/disposable.ts';
 import { quoteAll } from '../base/shell.ts';
 import { hopArguments, type SshHost } from '../engines/sshDial.ts';
 import type { BulkProcess, BulkRequest } from './connection.ts';
+import { KnownHosts } from './knownHosts.ts';
 import { remoteCommand } from './sshCommand.ts';
 import type { SshTarget } from './sshLogin.ts';
 
@@ -27,13 +26,13 @@ const patience = { connect: 15, alive: 15 };
 export class SshBulk implements Disposable {
   readonly #target: BulkTarget;
   readonly #running = new Set<ChildProcess>();
-  /** A folder with the known keys; made when first needed. */
-  #folder: string | undefined;
+  readonly #knownHosts: KnownHosts;
   /** There is no such program on this computer, or no file with the key. */
   #isMissing: boolean;
 
   constructor(target: BulkTarget) {
     this.#target = target;
+    this.#knownHosts = new KnownHosts(hostAlias, target.hostKeys);
     this.#isMissing = target.identityFile === undefined || !isPlain(target.identityFile);
   }
 
@@ -43,7 +42,7 @@ export class SshBulk implements Disposable {
     if (this.#isMissing) return undefined;
     // None of the connection's variables: whoever lists the programs of this computer would read them.
     const command = remoteCommand({ argv: request.argv, cwd: '/' });
-    const args = sshArguments(this.#target, this.#knownHosts(), command);
+    const args = sshArguments(this.#target, this.#knownHosts.file(), command);
     const child = spawn('ssh', args, { stdio: [request.stdin, request.stdout, 'pipe'], windowsHide: true });
     const running = new Running(child);
     this.#running.add(child);
@@ -60,15 +59,7 @@ export class SshBulk implements Disposable {
   dispose(): void {
     this.#isMissing = true;
     for (const child of this.#running) child.kill();
-    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
-  }
-
-  #knownHosts(): string {
-    this.#folder ??= mkdtempSync(path.join(tmpdir(), 'switchyard-ssh-'));
-    const file = path.join(this.#folder, 'known_hosts');
-    const lines = this.#target.hostKeys.map((key) => `${hostAlias} ${key.trim()}\n`);
-    writeFileSync(file, lines.join(''), { mode: 0o600 });
-    return file;
+    this.#knownHosts.dispose();
   }
 }
 

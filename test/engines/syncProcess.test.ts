@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -82,6 +83,14 @@ function inGuest(): string[] {
       return false;
     }
   });
+}
+
+/** Folders that a process made for `ssh`. */
+function toldSsh(pid: number): string[] {
+  const folders = fs.readdirSync(tmpdir()).filter((name) => name.startsWith('switchyard-ssh-'));
+  return folders
+    .map((name) => path.join(tmpdir(), name))
+    .filter((folder) => fs.readFileSync(path.join(folder, 'owner'), 'utf8').includes(`,${pid},`));
 }
 
 function processOf(): number {
@@ -187,6 +196,22 @@ describe('a sync in a process of its own', () => {
     expect(processOf()).not.toBe(pid);
     two.write('host', 'a.txt', 'afterwards');
     await until(() => contents('guest', 'a.txt') === 'afterwards', 'the guest has it');
+  });
+
+  it('takes away what one that is gone told ssh, and leaves what others told', async () => {
+    const large = Buffer.alloc(20 * 1024 * 1024, 7);
+    two.write('host', 'large', large);
+    await attach();
+    const pid = processOf();
+    const [killed] = toldSsh(pid);
+    expect(killed).toBeDefined();
+    process.kill(pid, 'SIGKILL');
+    await until(() => sync.pid !== pid && sync.health.state === 'inSync', 'in sync again');
+    expect(fs.existsSync(killed ?? '')).toBe(true);
+    two.write('host', 'another', large);
+    await until(() => two.exists('guest', 'another') && two.raw('guest', 'another').equals(large), 'sent');
+    await until(() => !fs.existsSync(killed ?? ''), 'it is gone');
+    expect(toldSsh(processOf())).toHaveLength(1);
   });
 
   it('shows that it is gone where that happens again and again, and begins anew when asked', async () => {

@@ -1,14 +1,14 @@
-import { appendFile, copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as l10n from '@vscode/l10n';
 import type Docker from 'dockerode';
 import { exists } from '../../../base/exists.ts';
 import type { Logger } from '../../../base/log.ts';
-import { isOwnerGone, ownerTag } from '../../../base/processLedger.ts';
+import { makeOwnedFolder, ownerFile, sweepOwnedFolders } from '../../../base/ownedFolder.ts';
 import type { Progress } from '../../../base/progress.ts';
 import type { DockerEngine } from '../../../engines/docker.ts';
 import { BoxBuilder, type BuildOptions, type OpenSystem } from './boxBuilder.ts';
-import { lists, namesIn, writeBoxRecord, type BoxRecord } from './boxRecord.ts';
+import { lists, writeBoxRecord, type BoxRecord } from './boxRecord.ts';
 import { bootFiles } from './directBoot.ts';
 import type { Family } from './family.ts';
 import { diskList } from './guestFiles.ts';
@@ -189,12 +189,12 @@ export class BoxMaker {
   /** Fills a folder, which becomes the box's own once it is whole. */
   async #finish(key: string, fill: (temporary: string) => Promise<void>): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
-    await this.#sweep();
-    const temporary = await mkdtemp(path.join(this.#folder, unfinished));
+    // What builds of windows that crashed left half-made.
+    await sweepOwnedFolders(path.join(this.#folder, unfinished));
+    const temporary = makeOwnedFolder(path.join(this.#folder, unfinished));
     try {
-      await writeFile(path.join(temporary, 'owner'), ownerTag());
       await fill(temporary);
-      await rm(path.join(temporary, 'owner'));
+      await rm(path.join(temporary, ownerFile));
       await rm(path.join(this.#folder, key), { recursive: true, force: true });
       await rename(temporary, path.join(this.#folder, key));
     } finally {
@@ -209,14 +209,5 @@ export class BoxMaker {
       // Not abandoned when the signal fires, but awaited: its containers are gone when this is over.
       { signal: new AbortController().signal, timeoutMs: Infinity },
     );
-  }
-
-  /** Removes what builds of windows that crashed left half-made. */
-  async #sweep(): Promise<void> {
-    for (const name of (await namesIn(this.#folder)).filter((one) => one.startsWith(unfinished))) {
-      const folder = path.join(this.#folder, name);
-      const tag = await readFile(path.join(folder, 'owner'), 'utf8').catch(() => '');
-      if (isOwnerGone(tag)) await rm(folder, { recursive: true, force: true });
-    }
   }
 }
