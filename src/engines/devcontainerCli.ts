@@ -18,7 +18,7 @@ import {
   type UpResult,
 } from './devcontainerCommands.ts';
 import { explainFailure, type FailureOutcome } from './devcontainerErrors.ts';
-import { DevcontainerLog } from './devcontainerLog.ts';
+import { DevcontainerLog, type BuiltImage } from './devcontainerLog.ts';
 
 export type { DevcontainerPrograms, DevcontainerTarget, ReadConfigurationResult, UpResult };
 export type { LifecycleCommand, MergedConfiguration } from './mergedConfiguration.ts';
@@ -31,6 +31,8 @@ export type UpOutcome =
 export interface CallOptions {
   readonly signal: AbortSignal;
   readonly progress?: Progress;
+  /** Told each image that is built on the way, but those that a build begins with. */
+  readonly onImage?: (image: BuiltImage) => void;
 }
 
 /** The reference implementation of the containers.dev spec, run as a program. */
@@ -105,7 +107,7 @@ export class DevcontainerCli {
   }
 
   async #run<T>(command: Command<T>, target: DevcontainerTarget, options: CallOptions): Promise<Answer<T>> {
-    const log = new DevcontainerLog(options.progress ?? silentProgress, this.#log);
+    const log = new DevcontainerLog(options.progress ?? silentProgress, this.#log, options.onImage);
     try {
       const value = await this.#runner.run(command, {
         signal: options.signal,

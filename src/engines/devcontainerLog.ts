@@ -5,6 +5,14 @@ import type { Progress } from '../base/progress.ts';
 /** Lines that are kept to explain a failure. */
 const keptLines = 400;
 
+/** An image that a build came to. */
+export interface BuiltImage {
+  /** As its builder prints it: abbreviated, or with the algorithm of the hash. */
+  readonly id: string;
+  /** A step of the classic builder, made or taken from its cache; or what BuildKit gave the engine in the end. */
+  readonly by: 'step' | 'export';
+}
+
 /** One line of the CLI's log with `--log-format json`. */
 interface Entry {
   readonly type: 'text' | 'raw' | 'start' | 'stop' | 'progress';
@@ -23,13 +31,18 @@ interface Entry {
 export class DevcontainerLog {
   readonly #progress: Progress;
   readonly #log: Logger;
+  readonly #onImage: (image: BuiltImage) => void;
   readonly #partial = new Map<string, string>();
   readonly #lines: string[] = [];
   #stepContainer: string | undefined;
+  /** The step of the classic builder names the image that a stage begins with. */
+  #isFrom = false;
 
-  constructor(progress: Progress, log: Logger) {
+  /** @param onImage told each image of a build, but those that it begins with */
+  constructor(progress: Progress, log: Logger, onImage: (image: BuiltImage) => void = () => undefined) {
     this.#progress = progress;
     this.#log = log;
+    this.#onImage = onImage;
   }
 
   /** What programs printed so far: the last lines, without colours and empty lines. */
@@ -93,6 +106,7 @@ export class DevcontainerLog {
     const line = stripColours(raw).trimEnd();
     if (line.trim() === '') return;
     this.#noteStep(line);
+    this.#noteImage(line);
     this.#lines.push(line);
     if (this.#lines.length > keptLines) this.#lines.shift();
     this.#log.info(line);
@@ -103,6 +117,18 @@ export class DevcontainerLog {
     this.#stepContainer = /^ ---> Running in ([0-9a-f]{12})$/.exec(line)?.[1] ?? this.#stepContainer;
     const removed = /^(?:Removing| ---> Removed) intermediate container ([0-9a-f]{12})$/.exec(line)?.[1];
     if (removed !== undefined && removed === this.#stepContainer) this.#stepContainer = undefined;
+  }
+
+  /** With an image store of containerd BuildKit prints a manifest, which is what that knows an image by. */
+  #noteImage(line: string): void {
+    const step = /^Step \d+\/\d+ : (\w+)/.exec(line)?.[1];
+    if (step !== undefined) this.#isFrom = step.toUpperCase() === 'FROM';
+    const made = /^ ---> ([0-9a-f]{12})$/.exec(line)?.[1];
+    if (made !== undefined && !this.#isFrom) this.#onImage({ id: made, by: 'step' });
+    const exported = /^#\d+ (?:writing image|exporting manifest(?: list)?) (sha256:[0-9a-f]{64})\b/.exec(
+      line,
+    );
+    if (exported?.[1] !== undefined) this.#onImage({ id: exported[1], by: 'export' });
   }
 }
 

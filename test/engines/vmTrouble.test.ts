@@ -109,6 +109,31 @@ describe('trouble with a VM', () => {
     }
   });
 
+  it('keeps of the images that it built what the next one needs, and of a destroyed one nothing', async () => {
+    const project = await projectWith('images', '');
+    const dockerfile = (last: string): string =>
+      `FROM debian:bookworm\nLABEL switchyard.test=${project.id}\nRUN echo ID=plan9 > /usr/lib/os-release\nRUN ${last}\n`;
+    const change = (last: string): Promise<void> =>
+      writeFile(path.join(project.folder, '.devcontainer', 'Dockerfile'), dockerfile(last));
+    const images = async (): Promise<string[]> => {
+      const filter = `label=switchyard.test=${project.id}`;
+      const { stdout } = await execute('docker', ['images', '--all', '--quiet', '--filter', filter]);
+      return stdout.split('\n').filter((id) => id !== '');
+    };
+    const vm = lab.provider.forProject(project);
+    opened.push(vm);
+    await change('true');
+    await expect(vm.open(options)).rejects.toMatchObject({ code: 'image.family' });
+    const before = await images();
+    expect(before.length).toBeGreaterThan(1);
+    await change('echo changed');
+    await expect(vm.open(options)).rejects.toMatchObject({ code: 'image.family' });
+    expect(await images()).toHaveLength(before.length);
+    expect(await images()).not.toEqual(before);
+    await vm.destroy(options);
+    expect(await images()).toEqual([]);
+  });
+
   it('says which images no machine can be made of', async () => {
     // The family is told by a file of the image; nothing of it runs.
     const other = `FROM debian:bookworm\nRUN printf 'ID=plan9\\nNAME="Plan 9"\\n' > /usr/lib/os-release\n`;

@@ -14,6 +14,7 @@ import type {
   OperationOptions,
   Usage,
 } from '../environment.ts';
+import { ImageLedger } from '../imageLedger.ts';
 import { Lifecycle } from '../lifecycle.ts';
 import { ContainerGuest, type ContainerGuestParts } from './containerGuest.ts';
 import { hasDrifted } from './containerStatus.ts';
@@ -37,6 +38,7 @@ export class ContainerEnvironment implements Environment {
   readonly #parts: ContainerParts;
   readonly #records: RecordStore;
   readonly #session: ContainerSession;
+  readonly #images: ImageLedger;
   readonly #sampler: ContainerSampler;
   readonly #lifecycle: Lifecycle;
   readonly onDidChangeStatus: Environment['onDidChangeStatus'];
@@ -56,10 +58,11 @@ export class ContainerEnvironment implements Environment {
     this.#session = new ContainerSession(project, parts, this.#records, (activity) =>
       this.#lifecycle.setActivity(activity),
     );
+    this.#images = new ImageLedger(project, 'container', parts);
     this.#guest = new ContainerGuest(
       project,
       parts,
-      { records: this.#records, session: this.#session },
+      { records: this.#records, session: this.#session, images: this.#images },
       {
         onFound: (container) => this.#tell(container),
         onBegin: (state) => this.#lifecycle.begin(state),
@@ -162,7 +165,9 @@ export class ContainerEnvironment implements Environment {
         await this.#records.clear();
         removed = container;
       });
-      await removeBuiltImages(this.#parts.engine, this.project, removed, inner.signal);
+      const isOurs = !(await this.#images.isEmpty());
+      await removeBuiltImages(this.#parts.engine, this.project, removed, isOurs, inner.signal);
+      await this.#images.removeAll(inner.signal);
     });
   }
 

@@ -8,6 +8,7 @@ import type { UpResult } from '../../engines/devcontainerCli.ts';
 import { settingsFor } from '../../engines/dockerEndpoint.ts';
 import type { OpenResult, OperationOptions } from '../environment.ts';
 import { runInitializeCommand } from '../hooks/initialize.ts';
+import type { ImageLedger } from '../imageLedger.ts';
 import { notRunning } from './containerStatus.ts';
 import type { ContainerControl } from './control.ts';
 import { configFileOf, type ContainerCreator } from './creation.ts';
@@ -37,19 +38,25 @@ export class ContainerGuest {
   readonly #parts: ContainerGuestParts;
   readonly #records: RecordStore;
   readonly #session: ContainerSession;
+  readonly #images: ImageLedger;
   readonly #events: ContainerGuestEvents;
   #container: ContainerInspectInfo | undefined;
 
   constructor(
     project: Project,
     parts: ContainerGuestParts,
-    own: { readonly records: RecordStore; readonly session: ContainerSession },
+    own: {
+      readonly records: RecordStore;
+      readonly session: ContainerSession;
+      readonly images: ImageLedger;
+    },
     events: ContainerGuestEvents,
   ) {
     this.#project = project;
     this.#parts = parts;
     this.#records = own.records;
     this.#session = own.session;
+    this.#images = own.images;
     this.#events = events;
   }
 
@@ -113,7 +120,10 @@ export class ContainerGuest {
   async rebuild(settings: SwitchyardSettings, options: OperationOptions): Promise<OpenResult> {
     const began = new Date();
     const old = await this.look(options.signal);
-    await this.#parts.creator.build(this.#project, settings, options);
+    await this.#images.build(
+      (onImage) => this.#parts.creator.build(this.#project, settings, { ...options, onImage }),
+      options.signal,
+    );
     const opened = await this.#create(settings, options, began, old !== undefined);
     if (old) await removeReplacedImage(this.#parts.engine, old, options.signal);
     return opened;
@@ -179,13 +189,18 @@ export class ContainerGuest {
     await this.#session.detach(options.signal);
     this.#session.disconnect();
     await this.#records.beginCreation();
-    const result = await creator.up(this.#project, settings, { ...options, replace });
+    const result = await this.#images.build(
+      (onImage) => creator.up(this.#project, settings, { ...options, replace, onImage }),
+      options.signal,
+    );
     try {
       const record = await this.#remember(result);
       const container = await this.look(options.signal);
       if (!container) throw notRunning(this.#project);
       const warmCache = (await imageCreatedAt(engine, container, options.signal)) < began;
-      return await this.#enter(container, record, settings, { how: 'create', warmCache }, options);
+      const start = { how: 'create', warmCache } as const;
+      const tidying = this.#images.removeFormer(options.signal);
+      return await this.#enter(container, record, settings, start, options).finally(() => tidying);
     } catch (error) {
       // Without its first hooks it is half-made. A hook that fails by itself is no error here.
       await control.remove(result.containerId, AbortSignal.timeout(60_000));

@@ -9,10 +9,14 @@ import type { Project } from '../../config/project.ts';
 import type { SwitchyardSettings } from '../../config/settings.ts';
 import type { DevcontainerCli, DevcontainerTarget, UpResult } from '../../engines/devcontainerCli.ts';
 import type { DockerEngine } from '../../engines/docker.ts';
+import type { BuiltImage } from '../../engines/devcontainerLog.ts';
 import type { OperationOptions } from '../environment.ts';
 import type { ContainerControl } from './control.ts';
 import { findContainer, labelsOf } from './lookup.ts';
 import { composedIn, composeFolder } from './services.ts';
+
+/** Told each image that is built on the way. */
+type OnImage = (image: BuiltImage) => void;
 
 /** How long cleaning up after a cancelled creation may take, in milliseconds. */
 const cleanUpMs = 60_000;
@@ -32,7 +36,11 @@ export class ContainerCreator {
   }
 
   /** Builds the image only, so that a rebuild that fails meanwhile leaves the old container as it is. */
-  async build(project: Project, settings: SwitchyardSettings, options: OperationOptions): Promise<void> {
+  async build(
+    project: Project,
+    settings: SwitchyardSettings,
+    options: OperationOptions & { readonly onImage: OnImage },
+  ): Promise<void> {
     await this.#cli.build(await this.target(project, settings), { ...options, imageName: undefined });
   }
 
@@ -44,7 +52,7 @@ export class ContainerCreator {
   async up(
     project: Project,
     settings: SwitchyardSettings,
-    options: OperationOptions & { readonly replace?: boolean },
+    options: OperationOptions & { readonly replace?: boolean; readonly onImage?: OnImage },
   ): Promise<UpResult> {
     const target = await this.target(project, settings);
     const before = await this.#ids(project, options.signal);

@@ -26,11 +26,13 @@ export async function imageCreatedAt(
 /**
  * Removes the images that were built for a project, with the one of its container where that lost its name
  * to a newer one. What another container uses stays.
+ * @param alone leaves what they are made of where that has no name: what of it was built for the project is known
  */
 export async function removeBuiltImages(
   engine: DockerEngine,
   project: Pick<Project, 'folder'>,
   container: ContainerInspectInfo | undefined,
+  alone: boolean,
   signal: AbortSignal,
 ): Promise<void> {
   const built = await engine.ask(
@@ -45,11 +47,11 @@ export async function removeBuiltImages(
   const names = built.flatMap(({ RepoTags }) => RepoTags ?? []);
   // The CLI builds in stages (image, -features, -uid), each from the one before.
   for (const name of names.toSorted((one, other) => other.length - one.length)) {
-    await removeImage(engine, name, signal);
+    await removeImage(engine, name, signal, alone);
   }
   if (!container) return;
-  await removeReplacedImage(engine, container, signal);
-  for (const name of composeImagesOf(container)) await removeImage(engine, name, signal);
+  await removeReplacedImage(engine, container, signal, alone);
+  for (const name of composeImagesOf(container)) await removeImage(engine, name, signal, alone);
 }
 
 /** Removes the image of a container that is gone, where a newer build took its name. */
@@ -57,6 +59,7 @@ export async function removeReplacedImage(
   engine: DockerEngine,
   container: ContainerInspectInfo,
   signal: AbortSignal,
+  alone = false,
 ): Promise<void> {
   if (!builtName.test(container.Config.Image)) return;
   const tags = await engine.ask(
@@ -71,15 +74,20 @@ export async function removeReplacedImage(
     },
     { signal },
   );
-  if (tags?.length === 0) await removeImage(engine, container.Image, signal);
+  if (tags?.length === 0) await removeImage(engine, container.Image, signal, alone);
 }
 
-async function removeImage(engine: DockerEngine, name: string, signal: AbortSignal): Promise<void> {
+async function removeImage(
+  engine: DockerEngine,
+  name: string,
+  signal: AbortSignal,
+  noprune: boolean,
+): Promise<void> {
   await engine.ask(
     l10n.t('The image {0} could not be removed.', name),
     async (docker, bound) => {
       try {
-        await docker.getImage(name).remove({ abortSignal: bound });
+        await docker.getImage(name).remove({ noprune, abortSignal: bound });
       } catch (error) {
         // 404: gone already. 409: another container uses it.
         if (statusOf(error) !== 404 && statusOf(error) !== 409) throw error;

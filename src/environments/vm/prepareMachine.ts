@@ -6,6 +6,7 @@ import type { SwitchyardSettings } from '../../config/settings.ts';
 import type { Connection } from '../../connections/connection.ts';
 import type { DockerEngine } from '../../engines/docker.ts';
 import type { OperationOptions } from '../environment.ts';
+import type { ImageLedger } from '../imageLedger.ts';
 import { installEntrypoints } from './entrypoints.ts';
 import { chooseAcceleration } from './acceleration.ts';
 import { containerOf, guestEnvironment, remoteUserOf } from './guestSetup.ts';
@@ -53,6 +54,7 @@ export async function prepareMachine(
   parts: {
     readonly docker: DockerEngine;
     readonly boxes: BoxStore;
+    readonly images: ImageLedger;
     readonly log: Logger;
   } & SourceParts,
   options: OperationOptions,
@@ -71,11 +73,11 @@ export async function prepareMachine(
   const image = await buildProjectImage(project, parts, { progress, signal });
   const merged: Readonly<Record<string, unknown>> = { ...image.configuration.mergedConfiguration };
   await parts.hooks.initialize(merged, { progress, signal });
-  const { box, cached } = await parts.boxes.ensure(image.id, image.layers, project.id, {
-    acceleration: acceleration.type,
-    progress,
-    signal,
-  });
+  // The box before was made of the image before, and needs it no more.
+  const tidying = parts.images.removeFormer(signal);
+  const { box, cached } = await parts.boxes
+    .ensure(image.id, image.layers, project.id, { acceleration: acceleration.type, progress, signal })
+    .finally(() => tidying);
   const { mergedConfiguration, workspace } = image.configuration;
   const { workspaceFolder } = workspace;
   const plan = mountsOf(project.folder, { merged, workspaceFolder });

@@ -9,6 +9,7 @@ import { devcontainerId } from '../../config/devcontainerId.ts';
 import type { Project } from '../../config/project.ts';
 import type { DevcontainerCli, ReadConfigurationResult } from '../../engines/devcontainerCli.ts';
 import type { DockerEngine } from '../../engines/docker.ts';
+import type { ImageLedger } from '../imageLedger.ts';
 import type { ImageConfig } from './guestSetup.ts';
 import { inService, readServices } from './services/composedProject.ts';
 import type { OtherServices } from './services/guestCompose.ts';
@@ -35,7 +36,7 @@ function imageNameOf(project: Project): string {
   return `${imageBase(project)}:latest`;
 }
 
-/** Takes the names off the project's images, and with its last name each image. */
+/** Takes the names off the project's images, and with its last name each image; not what that is made of. */
 export async function removeProjectImage(
   project: Project,
   docker: DockerEngine,
@@ -48,7 +49,7 @@ export async function removeProjectImage(
       const images = await engine.listImages({ filters, abortSignal: bound });
       for (const name of images.flatMap(({ RepoTags }) => RepoTags ?? [])) {
         try {
-          await engine.getImage(name).remove({ abortSignal: bound });
+          await engine.getImage(name).remove({ noprune: true, abortSignal: bound });
         } catch (error) {
           // 404: gone by now. 409: a container was made of it by hand; it is the person's now.
           if (![404, 409].includes((error as { statusCode?: number }).statusCode ?? 0)) throw error;
@@ -62,7 +63,11 @@ export async function removeProjectImage(
 /** @throws SwitchyardError `config.missing`, `config.unsupported`, `image.*`, `docker.*` */
 export async function buildProjectImage(
   project: Project,
-  parts: { readonly docker: DockerEngine; readonly devcontainer: DevcontainerCli },
+  parts: {
+    readonly docker: DockerEngine;
+    readonly devcontainer: DevcontainerCli;
+    readonly images: ImageLedger;
+  },
   options: { readonly progress: Progress; readonly signal: AbortSignal; readonly noCache?: boolean },
 ): Promise<ProjectImage> {
   const { configFile } = project;
@@ -85,12 +90,11 @@ export async function buildProjectImage(
   const imageName = imageNameOf(project);
   // What Compose builds on the way is named after its project: then it is not the container's.
   const env = { ...target.env, COMPOSE_PROJECT_NAME: imageBase(project) };
-  const [name = imageName] = await parts.devcontainer.build(composed ? { ...target, env } : target, {
-    imageName,
-    progress: options.progress,
-    signal: options.signal,
-    ...(options.noCache === undefined ? {} : { noCache: options.noCache }),
-  });
+  const [name = imageName] = await parts.images.build(
+    (onImage) =>
+      parts.devcontainer.build(composed ? { ...target, env } : target, { ...options, imageName, onImage }),
+    options.signal,
+  );
   const image = await parts.docker.ask(
     l10n.t('The image of the project cannot be read.'),
     (docker) => docker.getImage(name).inspect(),

@@ -15,6 +15,7 @@ import type { LiveSync } from '../../sync/liveSync.ts';
 import type { DestroyWishes, EnvironmentAccess, KeptSnapshot, OpenResult } from '../environment.ts';
 import type { Dotfiles } from '../hooks/dotfiles.ts';
 import type { GetSecrets } from '../hooks/secrets.ts';
+import { ImageLedger } from '../imageLedger.ts';
 import { stateOf } from './domainState.ts';
 import type { BoxStore } from './image/boxStore.ts';
 import type { MachineHost } from './machineHost.ts';
@@ -60,7 +61,8 @@ export class VmGuest {
   readonly #keeper: ReadyKeeper;
   readonly #access: VmAccess;
   readonly entry: MachineEntry;
-  readonly #sources: VmServices & SourceParts;
+  readonly #images: ImageLedger;
+  readonly #sources: VmServices & SourceParts & { readonly images: ImageLedger };
   readonly #maker: MachineMaker;
   readonly #onCreating: () => void;
   readonly #sync: LiveSync;
@@ -101,7 +103,9 @@ export class VmGuest {
     const { machine, record } = this;
     const parts = { project, machine, record, hooks, access, sync, log: services.log };
     this.entry = new MachineEntry(parts);
-    this.#sources = { ...services, hooks, generated, own: (source) => machine.own(source) };
+    this.#images = new ImageLedger(project, 'vm', { engine: services.docker, log: services.log });
+    const own: SourceParts['own'] = (source) => machine.own(source);
+    this.#sources = { ...services, hooks, generated, own, images: this.#images };
     this.#maker = new MachineMaker({
       ...parts,
       entry: this.entry,
@@ -215,6 +219,7 @@ export class VmGuest {
     await this.#services.boxes.release(this.#project.id, undefined, signal);
     try {
       await removeProjectImage(this.#project, this.#services.docker, signal);
+      await this.#images.removeAll(signal);
     } catch (error) {
       // The machine is gone, which was asked for; without Docker only a name is left.
       signal.throwIfAborted();
