@@ -186,6 +186,31 @@ describe('what was built for an environment', () => {
     expect(await lab.all()).toEqual([]);
   });
 
+  it('is so with a compose file, for each of its services', async () => {
+    const lab = newLab();
+    const one = await lab.project(lab.dockerfile('RUN echo one > /last'));
+    const folder = path.join(one.project.folder, '.devcontainer');
+    const service = { build: '.', command: 'sleep infinity' };
+    const helper = { build: 'helper', command: 'sleep infinity' };
+    await mkdir(path.join(folder, 'helper'));
+    const helperFile = (last: string): Promise<void> =>
+      writeFile(path.join(folder, 'helper', 'Dockerfile'), lab.dockerfile(last));
+    await helperFile('RUN echo helps > /last');
+    const compose = JSON.stringify({ version: '3', services: { app: service, helper } });
+    await writeFile(path.join(folder, 'compose.json'), compose);
+    await lab.configure(one, { dockerComposeFile: 'compose.json', service: 'app', workspaceFolder: '/' });
+    await one.environment.open(options);
+    const all = await lab.all();
+    await lab.change(one, lab.dockerfile('RUN echo two > /last'));
+    await helperFile('RUN echo helps more > /last');
+    const { connection } = await one.environment.rebuild(options);
+    expect(await shell(connection, 'cat /last')).toBe('two');
+    expect(await lab.all()).toHaveLength(all.length);
+    expect(await lab.all()).not.toEqual(all);
+    await one.environment.destroy(options);
+    expect(await lab.all()).toEqual([]);
+  });
+
   it('is the cache of the next build where it failed, and goes once that went well', async () => {
     const lab = newLab();
     const one = await lab.project(lab.dockerfile('RUN echo one > /last'));

@@ -23,7 +23,7 @@ import { removeBuiltImages } from './images.ts';
 import { labelsOf, stateOf } from './lookup.ts';
 import { environmentOf, RecordStore } from './record.ts';
 import { ContainerSampler } from './sampler.ts';
-import { removeComposeNetworks } from './services.ts';
+import { composeImagesOf, removeComposeNetworks } from './services.ts';
 import { ContainerSession } from './session.ts';
 
 export interface ContainerParts extends ContainerGuestParts {
@@ -155,15 +155,16 @@ export class ContainerEnvironment implements Environment {
   async destroy(options: OperationOptions): Promise<void> {
     const what = l10n.t('The container of "{0}" could not be destroyed.', this.project.name);
     await this.#lifecycle.operate(what, options, async (inner) => {
-      let removed: ContainerInspectInfo | undefined;
+      let removed: Parameters<typeof removeBuiltImages>[2];
       await this.#change('removing', inner, async (container) => {
         inner.progress.step(l10n.t('Removing the container'));
+        const composed = await composeImagesOf(this.#parts.engine, container, inner.signal);
         await this.#guest.withServices(container, inner.signal, (id) =>
           this.#parts.control.remove(id, inner.signal),
         );
         await removeComposeNetworks(this.#parts.engine, container, inner.signal);
         await this.#records.clear();
-        removed = container;
+        removed = { container, composed };
       });
       const isOurs = !(await this.#images.isEmpty());
       await removeBuiltImages(this.#parts.engine, this.project, removed, isOurs, inner.signal);

@@ -4,7 +4,6 @@ import type { ContainerInspectInfo } from 'dockerode';
 import type { Project } from '../../config/project.ts';
 import type { DockerEngine } from '../../engines/docker.ts';
 import { statusOf } from '../../engines/dockerErrors.ts';
-import { composeImagesOf } from './services.ts';
 
 /** Images that the Dev Containers CLI builds for one project; others (debian, node, …) are not ours to remove. */
 const builtName = /^vsc-.+/;
@@ -26,12 +25,13 @@ export async function imageCreatedAt(
 /**
  * Removes the images that were built for a project, with the one of its container where that lost its name
  * to a newer one. What another container uses stays.
+ * @param removed the container that was there, and what Compose may have built for its services
  * @param alone leaves what they are made of where that has no name: what of it was built for the project is known
  */
 export async function removeBuiltImages(
   engine: DockerEngine,
   project: Pick<Project, 'folder'>,
-  container: ContainerInspectInfo | undefined,
+  removed: { readonly container: ContainerInspectInfo; readonly composed: readonly string[] } | undefined,
   alone: boolean,
   signal: AbortSignal,
 ): Promise<void> {
@@ -49,9 +49,9 @@ export async function removeBuiltImages(
   for (const name of names.toSorted((one, other) => other.length - one.length)) {
     await removeImage(engine, name, signal, alone);
   }
-  if (!container) return;
-  await removeReplacedImage(engine, container, signal, alone);
-  for (const name of composeImagesOf(container)) await removeImage(engine, name, signal, alone);
+  if (!removed) return;
+  await removeReplacedImage(engine, removed.container, signal, alone);
+  for (const name of removed.composed) await removeImage(engine, name, signal, alone);
 }
 
 /** Removes the image of a container that is gone, where a newer build took its name. */

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import * as l10n from '@vscode/l10n';
-import type { ContainerInspectInfo } from 'dockerode';
+import type { ContainerInfo, ContainerInspectInfo } from 'dockerode';
 import type { DockerEngine } from '../../engines/docker.ts';
 import { statusOf } from '../../engines/dockerErrors.ts';
 
@@ -58,11 +58,18 @@ export async function removeComposeNetworks(
   );
 }
 
-/** Names that Compose 1 and Compose 2 give to the image that they build for a service. */
-export function composeImagesOf({ Config }: Pick<ContainerInspectInfo, 'Config'>): readonly string[] {
-  const { [projectLabel]: project, [serviceLabel]: service } = Config.Labels;
-  if (project === undefined || service === undefined) return [];
-  return [`${project}_${service}`, `${project}-${service}`];
+/** Names that Compose 1 and Compose 2 give to the images that they build for the services of a container. */
+export async function composeImagesOf(
+  engine: DockerEngine,
+  container: Pick<ContainerInspectInfo, 'Config'>,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const project = composeProjectOf(container);
+  if (project === undefined) return [];
+  const services = (await composed(engine, `${projectLabel}=${project}`, signal)).map(
+    ({ Labels }) => Labels[serviceLabel],
+  );
+  return services.flatMap((name) => (name === undefined ? [] : [`${project}_${name}`, `${project}-${name}`]));
 }
 
 /** The folder that Compose takes for the project's: that of its first file. Undefined without such files. */
@@ -83,11 +90,18 @@ async function containersWith(
   label: string,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const listed = await engine.ask(
+  return (await composed(engine, label, signal)).map(({ Id }) => Id);
+}
+
+function composed(
+  engine: DockerEngine,
+  label: string,
+  signal: AbortSignal,
+): Promise<readonly ContainerInfo[]> {
+  return engine.ask(
     l10n.t('The services could not be listed.'),
     (docker, bound) =>
       docker.listContainers({ all: true, filters: JSON.stringify({ label: [label] }), abortSignal: bound }),
     { signal },
   );
-  return listed.map(({ Id }) => Id);
 }
