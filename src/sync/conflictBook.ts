@@ -2,7 +2,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { fromText, type BytePath } from './path.ts';
 import type { SyncConflict } from './liveSync.ts';
-import type { Trees } from './transfer.ts';
+import type { Trees } from './transferBook.ts';
 
 /** The conflicts nobody has resolved yet. On disk, because a person may take days. */
 export class ConflictBook {

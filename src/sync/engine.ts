@@ -14,7 +14,8 @@ import type { SideName } from './side.ts';
 import { below, moveAside } from './moveAside.ts';
 import { NameClashes } from './nameClashes.ts';
 import { makePlan } from './planner.ts';
-import { Transfer, type Sides, type TransferCount, type Trees } from './transfer.ts';
+import { Transfer, type Sides } from './transfer.ts';
+import type { TransferCount, Trees } from './transferBook.ts';
 
 export interface EngineParts {
   readonly sides: Sides;

@@ -5,7 +5,8 @@ import { PathRules, type Rule } from './patterns.ts';
 import type { Action } from './reconcile.ts';
 import { otherSide, type SideName } from './side.ts';
 import { eachInSlices } from './slices.ts';
-import type { Sides, Trees } from './transfer.ts';
+import type { Sides } from './transfer.ts';
+import type { Trees } from './transferBook.ts';
 
 /** From this rank on, what lies in a `.git` folder points at objects. */
 export const pointingRank = 3;

@@ -4,7 +4,7 @@ import { isGitObject } from './git.ts';
 import type { BytePath } from './path.ts';
 import type { Action } from './reconcile.ts';
 import { otherSide, type SideName } from './side.ts';
-import type { Trees } from './transfer.ts';
+import type { Trees } from './transferBook.ts';
 
 /** Deletions that are too many to be done unasked, and where they would be done. */
 export interface MassDeletion {

@@ -7,7 +7,7 @@ import type { HeldChange, SyncConflict, SyncHalt, SyncHealth } from './liveSync.
 import { toText, type BytePath } from './path.ts';
 import { diskFull, skipReason } from './reasons.ts';
 import type { Session } from './session.ts';
-import type { TransferCount } from './transfer.ts';
+import type { TransferCount } from './transferBook.ts';
 
 /** How often, at most, a person sees the figures move, in milliseconds. */
 export const tellEveryMs = 200;

@@ -6,7 +6,8 @@ import { ancestorsOf, toText, type BytePath } from './path.ts';
 import type { Action } from './reconcile.ts';
 import type { Operation } from './side.ts';
 import { eachInSlices, filterInSlices } from './slices.ts';
-import type { Sides, Trees } from './transfer.ts';
+import type { Sides } from './transfer.ts';
+import type { Trees } from './transferBook.ts';
 
 interface Parts {
   readonly sides: Sides;

@@ -3,7 +3,8 @@ import { ancestorsOf, toText, type BytePath } from './path.ts';
 import type { Action } from './reconcile.ts';
 import { otherSide, type SideName } from './side.ts';
 import { eachInSlices } from './slices.ts';
-import type { Sides, Trees } from './transfer.ts';
+import type { Sides } from './transfer.ts';
+import type { Trees } from './transferBook.ts';
 
 /**
  * Names that a disk takes for one another, such as those that differ in case only. What cannot be written for

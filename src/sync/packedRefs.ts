@@ -1,7 +1,8 @@
 import { insideGit } from './git.ts';
 import { ancestorsOf, pathFault, type BytePath } from './path.ts';
 import type { Operation } from './side.ts';
-import type { Sides, Trees } from './transfer.ts';
+import type { Sides } from './transfer.ts';
+import type { Trees } from './transferBook.ts';
 
 /** A ref that the two sides moved apart, and where the guest's is kept. */
 export interface KeptRef {

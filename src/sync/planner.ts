@@ -5,7 +5,8 @@ import type { Protection } from './patterns.ts';
 import { reconcile, type Plan, type ReconcileInput } from './reconcile.ts';
 import type { Side } from './side.ts';
 import { inSlices } from './slices.ts';
-import type { Sides, Trees } from './transfer.ts';
+import type { Sides } from './transfer.ts';
+import type { Trees } from './transferBook.ts';
 
 const hashBatch = 200;
 const restless: Entry = { print: 'e', target: 'it changes all the time', racy: false };

@@ -11,7 +11,7 @@ import type { SyncConflict, SyncHealth } from './liveSync.ts';
 import { Rate } from './rate.ts';
 import { diskFull, explain } from './reasons.ts';
 import type { Session } from './session.ts';
-import type { TransferCount } from './transfer.ts';
+import type { TransferCount } from './transferBook.ts';
 
 /** What a person is told of a sync: its health, how far work is that somebody waits for, and how that ended. */
 export class Telling implements Disposable {

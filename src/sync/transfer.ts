@@ -1,55 +1,35 @@
 import type { Baseline } from './baseline.ts';
 import { bulkCount, type BulkUpload } from './bulk.ts';
 import { fileOperation, type Copy } from './copy.ts';
-import { isExecutable, printSize, sizeOf, typeOf, type Entry } from './entry.ts';
-import { gitFolderOf, gitRank } from './git.ts';
+import { printSize, sizeOf, typeOf, type Entry } from './entry.ts';
+import { gitRank } from './git.ts';
 import { pointingRank } from './gitObjects.ts';
 import { sendLarge } from './largeFile.ts';
 import type { LargeStream } from './largeStream.ts';
 import { eachInSlices, filterInSlices } from './slices.ts';
 import { ancestorsOf, depthOf, type BytePath } from './path.ts';
-import { baseOf, type Action } from './reconcile.ts';
+import type { Action } from './reconcile.ts';
 import {
   absent,
   otherSide,
   wholeFileBytes,
   type Operation,
-  type Outcome,
   type ReadAnswer,
-  type ReadFile,
   type Side,
   type SideName,
 } from './side.ts';
-
-/** Both sides, and what each is known to hold; kept up to date with every change made. */
-export interface Trees {
-  readonly host: Map<BytePath, Entry>;
-  readonly guest: Map<BytePath, Entry>;
-}
+import {
+  TransferBook,
+  type Remove,
+  type TransferCount,
+  type TransferResult,
+  type Trees,
+} from './transferBook.ts';
 
 export interface Sides {
   readonly host: Side;
   readonly guest: Side;
 }
-
-/** How far a transfer is. */
-export interface TransferCount {
-  files: number;
-  bytes: number;
-}
-
-export interface TransferResult {
-  /** Entries written or deleted, by the side that was changed. */
-  readonly changed: Record<SideName, number>;
-  /** Not done because something changed meanwhile: look again. */
-  readonly stale: Set<BytePath>;
-  /** Not done, and looking again at once would not help: why, in English. */
-  readonly failed: Map<BytePath, string>;
-  /** Where a disk is full. */
-  readonly full: Set<SideName>;
-}
-
-type Remove = Extract<Action, { do: 'remove' }>;
 
 /** How much is read from one side before it is sent to the other. */
 const readBytes = 4 * 1024 * 1024;
@@ -59,15 +39,8 @@ const underWay = 2;
 
 /** Carries out what the reconciler planned, and moves the baseline with every change acknowledged. */
 export class Transfer {
-  readonly result: TransferResult = {
-    changed: { host: 0, guest: 0 },
-    stale: new Set(),
-    failed: new Map(),
-    full: new Set(),
-  };
   readonly #sides: Sides;
-  readonly #trees: Trees;
-  readonly #baseline: Baseline;
+  readonly #book: TransferBook;
   readonly #bulk: BulkUpload | undefined;
   readonly #stream: LargeStream | undefined;
   readonly #count: (count: TransferCount) => void;
@@ -85,12 +58,15 @@ export class Transfer {
     signal: AbortSignal,
   ) {
     this.#sides = parts.sides;
-    this.#trees = parts.trees;
-    this.#baseline = parts.baseline;
     this.#bulk = parts.bulk;
     this.#stream = parts.stream;
     this.#count = parts.count ?? (() => undefined);
+    this.#book = new TransferBook(parts.trees, parts.baseline, this.#count);
     this.#signal = signal;
+  }
+
+  get result(): TransferResult {
+    return this.#book.result;
   }
 
   async run(actions: readonly Action[]): Promise<void> {
@@ -134,14 +110,18 @@ export class Transfer {
       to,
       rest.filter((copy) => typeOf(copy.source) === 'd'),
     );
-    const files = this.#inFolders(rest.filter((copy) => typeOf(copy.source) !== 'd'));
+    const files = this.#book.inFolders(rest.filter((copy) => typeOf(copy.source) !== 'd'));
     files.sort((a, b) => gitRank(a.path) - gitRank(b.path));
     // A rank is there before the next one begins.
     for (let at = 0; at < files.length;) {
       const rank = gitRank(files[at]?.path ?? '');
       let end = at;
       while (end < files.length && gitRank(files[end]?.path ?? '') === rank) end += 1;
-      await this.#files(to, rank === 0 ? files.slice(0, end) : this.#whole(files.slice(at, end)), swapped);
+      await this.#files(
+        to,
+        rank === 0 ? files.slice(0, end) : this.#book.whole(files.slice(at, end)),
+        swapped,
+      );
       at = end;
     }
     await this.#remove(
@@ -182,10 +162,7 @@ export class Transfer {
           arrived,
           ([path, { host, guest }]) => {
             there.add(path);
-            this.#changed('guest');
-            this.#trees.host.set(path, host);
-            this.#trees.guest.set(path, guest);
-            this.#baseline.set(path, baseOf(host, guest, ''));
+            this.#book.arrived(path, 'guest', { host, guest });
           },
           this.#signal,
         );
@@ -193,28 +170,6 @@ export class Transfer {
       this.#signal,
     );
     return filterInSlices(copies, (copy) => !there.has(copy.path), this.#signal);
-  }
-
-  /** Nothing goes into a folder that could not be made: what stands there may be another one. */
-  #inFolders(copies: Copy[]): Copy[] {
-    const { stale, failed } = this.result;
-    if (stale.size + failed.size === 0) return copies;
-    return copies.filter(({ path }) => {
-      const held = ancestorsOf(path).some((folder) => stale.has(folder) || failed.has(folder));
-      if (held) stale.add(path);
-      return !held;
-    });
-  }
-
-  /** Nothing that points at something goes while something of its repository could not. */
-  #whole(copies: Copy[]): Copy[] {
-    const broken = new Set<BytePath | undefined>();
-    for (const path of [...this.result.stale, ...this.result.failed.keys()]) broken.add(gitFolderOf(path));
-    return copies.filter((copy) => {
-      const held = broken.has(gitFolderOf(copy.path));
-      if (held) this.result.stale.add(copy.path);
-      return !held;
-    });
   }
 
   /** Files before folders, the deepest first. */
@@ -230,18 +185,7 @@ export class Transfer {
     const outcomes = await this.#sides[on].apply(operations, this.#signal);
     for (const [index, outcome] of outcomes.entries()) {
       const remove = removes[index];
-      if (!remove) continue;
-      if (outcome.done) {
-        this.#changed(on);
-        this.#trees[on].delete(remove.path);
-        // A swap's removal is only half of it; the baseline moves with the other half.
-        if (!this.#trees[otherSide[on]].has(remove.path)) this.#baseline.delete(remove.path);
-      } else if (outcome.why === 'notEmpty' && !this.#trees[otherSide[on]].has(remove.path)) {
-        const left = baseOf(remove.entry, remove.entry, '');
-        this.#baseline.set(remove.path, { ...left, leftOn: on });
-      } else {
-        this.#refused(on, remove.path, outcome);
-      }
+      if (remove) this.#book.removed(remove, outcome);
     }
   }
 
@@ -252,7 +196,7 @@ export class Transfer {
     const outcomes = await this.#sides[to].apply(operations, this.#signal);
     for (const [index, outcome] of outcomes.entries()) {
       const copy = copies[index];
-      if (copy) this.#copied(copy, copy.source, '', outcome);
+      if (copy) this.#book.copied(copy, copy.source, '', outcome);
     }
   }
 
@@ -302,7 +246,7 @@ export class Transfer {
     const outcomes = await this.#sides[first.to].apply(operations, this.#signal);
     for (const [index, outcome] of outcomes.entries()) {
       const copy = copies[index];
-      if (copy) this.#copied(copy, copy.source, '', outcome);
+      if (copy) this.#book.copied(copy, copy.source, '', outcome);
     }
   }
 
@@ -317,16 +261,16 @@ export class Transfer {
     for (const [index, copy] of batch.entries()) {
       const read = found[index];
       if (!read) {
-        this.result.stale.add(copy.path);
+        this.#book.stale(copy.path);
         continue;
       }
       const { entry, hash, data } = read;
       // Moved on since it was seen: what it points at now may not have gone before it.
       if (gitRank(copy.path) >= pointingRank && entry.print !== copy.source.print) {
-        this.result.stale.add(copy.path);
+        this.#book.stale(copy.path);
         continue;
       }
-      if (this.#isTouched(copy, read)) continue;
+      if (this.#book.isTouched(copy, read)) continue;
       operations.push(fileOperation(copy.path, expect(copy), entry, { data }));
       sent.push({ copy, entry, hash });
     }
@@ -334,20 +278,8 @@ export class Transfer {
     const outcomes = await this.#sides[to].apply(operations, this.#signal);
     for (const [index, outcome] of outcomes.entries()) {
       const one = sent[index];
-      if (one) this.#copied(one.copy, one.entry, one.hash, outcome);
+      if (one) this.#book.copied(one.copy, one.entry, one.hash, outcome);
     }
-  }
-
-  /** True where only the times of a file are others than what was agreed on, and it need not be sent. */
-  #isTouched({ path, to, replaces }: Copy, { entry, hash }: ReadFile): boolean {
-    const base = this.#baseline.entries.get(path);
-    const from = otherSide[to];
-    if (base?.hash !== hash || replaces?.print !== base[to]) return false;
-    if (isExecutable(entry) !== (base[from].charAt(1) === '1')) return false;
-    this.#trees[from].set(path, entry);
-    this.#baseline.set(path, { ...base, [from]: entry.print, [`${from}Racy`]: entry.racy });
-    this.#count({ files: 1, bytes: sizeOf(entry) });
-    return true;
   }
 
   async #large(to: SideName, copy: Copy, expect: string): Promise<void> {
@@ -358,31 +290,7 @@ export class Transfer {
       (bytes) => this.#count({ files: 0, bytes }),
       this.#signal,
     );
-    if (sent) this.#copied(copy, sent.entry, '', sent.outcome, true);
-    else this.result.stale.add(copy.path);
-  }
-
-  #copied(copy: Copy, source: Entry, hash: string, outcome: Outcome, counted = false): void {
-    if (!outcome.done) {
-      this.#refused(copy.to, copy.path, outcome);
-      return;
-    }
-    if (!outcome.entry) throw new Error('A copy that left nothing.');
-    this.#changed(copy.to);
-    this.#trees[copy.to].set(copy.path, outcome.entry);
-    this.#trees[otherSide[copy.to]].set(copy.path, source);
-    const [host, guest] = copy.to === 'guest' ? [source, outcome.entry] : [outcome.entry, source];
-    this.#baseline.set(copy.path, baseOf(host, guest, hash));
-    this.#count({ files: 1, bytes: counted ? 0 : sizeOf(source) });
-  }
-
-  #changed(side: SideName): void {
-    this.result.changed[side] += 1;
-  }
-
-  #refused(side: SideName, path: BytePath, outcome: Extract<Outcome, { done: false }>): void {
-    if (outcome.why === 'stale' || outcome.why === 'notEmpty') this.result.stale.add(path);
-    else this.result.failed.set(path, outcome.message);
-    if (outcome.why === 'noSpace') this.result.full.add(side);
+    if (sent) this.#book.copied(copy, sent.entry, '', sent.outcome, true);
+    else this.#book.stale(copy.path);
   }
 }

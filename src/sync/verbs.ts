@@ -7,7 +7,7 @@ import { ancestorsOf, depthOf, fromText, type BytePath } from './path.ts';
 import type { Action } from './reconcile.ts';
 import type { Session, OwnedSide } from './session.ts';
 import type { Operation } from './side.ts';
-import type { Trees } from './transfer.ts';
+import type { Trees } from './transferBook.ts';
 
 /**
  * Carries out which version of a conflict a person keeps; the conflict is none any more then.
