@@ -11,6 +11,7 @@ import { silentLogger } from '../../src/base/log.ts';
 import { silentProgress } from '../../src/base/progress.ts';
 import type { Project } from '../../src/config/project.ts';
 import { DevcontainerCli } from '../../src/engines/devcontainerCli.ts';
+import type { OperationOptions } from '../../src/environments/environment.ts';
 import { ImageLedger } from '../../src/environments/imageLedger.ts';
 import { buildProjectImage, removeProjectImage } from '../../src/environments/vm/projectImage.ts';
 import {
@@ -132,13 +133,16 @@ async function onRecord({ storage }: Project, kind: GuestKind): Promise<string[]
 }
 
 /** The image of a project's VM, without a machine. */
-function vmImage(project: Project): { make: () => Promise<string>; remove: () => Promise<void> } {
+function vmImage(project: Project): {
+  make: (how?: OperationOptions) => Promise<string>;
+  remove: () => Promise<void>;
+} {
   const programs = { node: process.execPath, cli: devcontainerProgram, docker: 'docker', env: {} };
   const devcontainer = new DevcontainerCli(programs, new ExecaRunner(silentLogger), silentLogger);
   const images = new ImageLedger(project, 'vm', { engine, log: silentLogger });
   return {
-    make: async () => {
-      const { id } = await buildProjectImage(project, { docker: engine, devcontainer, images }, options);
+    make: async (how = options) => {
+      const { id } = await buildProjectImage(project, { docker: engine, devcontainer, images }, how);
       await images.removeFormer(never);
       return id;
     },
@@ -232,6 +236,31 @@ describe('what was built for an environment', () => {
     await expect(one.environment.rebuild(options)).rejects.toMatchObject({ code: 'image.buildFailed' });
     await one.environment.destroy(options);
     expect(await lab.all()).toEqual([]);
+  });
+
+  it('goes too where the build was cancelled', async () => {
+    const lab = newLab();
+    const one = await lab.project(lab.dockerfile('RUN echo one > /last'));
+    const vm = vmImage(one.project);
+    await vm.make();
+    const all = await lab.all();
+    await lab.change(one, lab.dockerfile('RUN echo half > /half\nRUN sleep 600'));
+    const cancel = new AbortController();
+    let sleeps = false;
+    const line = (text: string): void => {
+      sleeps ||= text.endsWith('RUN sleep 600');
+      if (sleeps && text.includes('Running in')) cancel.abort();
+    };
+    const building = vm.make({ progress: { ...silentProgress, line }, signal: cancel.signal });
+    await expect(building).rejects.toThrow();
+    expect(cancel.signal.aborted).toBe(true);
+    expect(await lab.all()).toHaveLength(all.length + 1);
+    await lab.change(one, lab.dockerfile('RUN echo two > /last'));
+    await vm.make();
+    expect(await lab.all()).toHaveLength(all.length);
+    expect(await docker('ps', '--all', '--quiet', '--filter', `label=switchyard.test=${lab.mark}`)).toEqual(
+      [],
+    );
   });
 
   it('stays as long as the other kind has need of it', async () => {
