@@ -17,8 +17,15 @@ export interface CarryRequest {
    * guest is void.
    */
   readonly guestId: string;
-  /** Where an agent may wait in the guest (`leaveAgent`): the absolute path of its socket. */
-  readonly waitingAgent?: string;
+  /** One that may wait in the guest (`leaveAgent`, `agentForBoot`). */
+  readonly waitingAgent?: WaitingAgent;
+}
+
+export interface WaitingAgent {
+  /** The absolute path of its socket. */
+  readonly socket: string;
+  /** How long it may take until it listens where it is starting by now, in milliseconds; else 0. */
+  readonly startingMs: number;
 }
 
 /** What one carry did. Paths are relative to the workspace folder, with `/`. */

@@ -67,9 +67,10 @@ describe('a project in its VM', () => {
   let project: Project;
   let vm: Environment;
   let twin: Environment | undefined;
+  const told: string[] = [];
 
   beforeAll(async () => {
-    lab = await vmLab();
+    lab = await vmLab({ log: { ...silentLogger, debug: (message) => void told.push(message) } });
     // Every character that a shell, Ruby or a URL makes something of.
     project = await made(lab, `one/it's "my" $HOME prøject`);
     vm = lab.provider.forProject(project);
@@ -319,6 +320,37 @@ describe('a project in its VM', () => {
   );
 
   it(
+    'is entered before its init system is up, which takes over what let somebody in',
+    async () => {
+      await vm.stop(options());
+      told.length = 0;
+      const { connection, hooks } = await vm.open(options());
+      await hooks;
+      // The sync's agent was started by the boot.
+      expect(told).toContainEqual(expect.stringMatching(/^Sync agent: python waited on /));
+      const ask = (script: string): Promise<string> =>
+        output(connection, ['sh', '-c', script], { user: 'root' });
+      const sshd = 'switchyard-sshd.service';
+      const group = (): Promise<string> =>
+        ask('cat /proc/$PPID/cgroup; systemctl is-active multi-user.target || :');
+      await expect
+        .poll(group, { timeout: 240_000, interval: 1_000 })
+        .toMatch(new RegExp(`/system.slice/${sshd}\nactive$`));
+      const main = `systemctl show --property MainPID --value ${sshd}`;
+      const listener = await ask(main);
+      expect(await ask('cat /run/sshd.pid')).toBe(listener);
+      expect(await ask('systemctl is-active switchyard-network.service')).toBe('active');
+      await ask(`kill -9 ${listener}`);
+      const next = (): Promise<string> => ask(`${main}; cat /run/sshd.pid; ss -Hltn sport = :22 | head -n 1`);
+      await expect.poll(next, { timeout: 60_000, interval: 500 }).toMatch(/^(?!0\n)(\d+)\n\1\nLISTEN /);
+      const window = lab.other({}).forProject(project);
+      expect(await output(await window.connect(never), ['id', '-un'])).toBe('dev');
+      window.dispose();
+    },
+    slow,
+  );
+
+  it(
     'shares its box with a project of the same name, whose failing hook is kept',
     async () => {
       const other = await made(lab, `two/${path.basename(project.folder)}`, {
@@ -349,11 +381,7 @@ describe('a project in its VM', () => {
     'waits a bounded time for an SSH server that never answers, and shows the console',
     async () => {
       const connection = await vm.connect(never);
-      const control = '/etc/systemd/system.control';
-      const unit = `${control}/switchyard-sshd.service`;
-      await output(connection, ['sh', '-c', `mkdir -p ${control} && ln -s /dev/null ${unit}`], {
-        user: 'root',
-      });
+      await output(connection, ['mv', '/usr/sbin/sshd', '/usr/sbin/sshd.gone'], { user: 'root' });
       await vm.stop(options());
       const impatient = lab.other({ timeouts: { bootMs: 40_000 } }).forProject(project);
       const error: unknown = await impatient.open(options()).catch((reason: unknown) => reason);

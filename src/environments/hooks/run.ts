@@ -36,6 +36,8 @@ export interface HookRun {
   readonly env?: Readonly<Record<string, string>>;
   /** Values that hooks get besides, and that nothing may show. Asked for once hooks are due. */
   readonly secrets?: (signal: AbortSignal) => Promise<Readonly<Record<string, string>>>;
+  /** Called once hooks are due, before the first of them: waits for what they may count on. */
+  readonly beforeHooks?: ((signal: AbortSignal) => Promise<void>) | undefined;
   /** Called when all that a creation runs went well, before the first hook of a start. It never fails. */
   readonly whenCreated?: ((progress: Progress, signal: AbortSignal) => Promise<void>) | undefined;
 }
@@ -63,6 +65,7 @@ export async function runDueHooks(
 ): Promise<SwitchyardError | undefined> {
   const before = await run.markers.read();
   const secrets = (await run.secrets?.(signal)) ?? {};
+  await run.beforeHooks?.(signal);
   const kept: Secretive = { ...run, env: { ...run.env, ...secrets }, hidden: Object.values(secrets) };
   const quiet = withoutSecrets(progress, kept.hidden);
   for (const hook of names) {

@@ -2,7 +2,7 @@ import net from 'node:net';
 import { firstAnswer } from './firstAnswer.ts';
 
 /** After how long without an answer to try once more beside the attempts under way, in milliseconds. */
-const againMs = 250;
+const againMs = 100;
 
 /**
  * A TCP connection to whoever listens there, as soon as somebody does. What was sent to a machine before it

@@ -1,4 +1,7 @@
+import type { Connection } from '../../connections/connection.ts';
+import { run } from '../../connections/run.ts';
 import { entrypointsLog, openrcMarks } from './image/openrc.ts';
+import { wayInMark } from './image/wayIn.ts';
 
 /**
  * What is asked of a machine's init system: shell code, to be run as root with `/bin/sh`, for each. In each the
@@ -9,8 +12,6 @@ interface InitScripts {
   readonly grow: string;
   /** Waits until the services of the image have started, for two minutes at most. */
   readonly settle: string;
-  /** Has `program` run at each boot, before anybody is let in. Takes `program`. */
-  readonly mountAtBoot: string;
   /** Has `program` run as `user` at each boot, with the services. Takes `program` and `user`. */
   readonly entrypointsAtBoot: string;
   /**
@@ -23,22 +24,6 @@ interface InitScripts {
 }
 
 const entrypoints = 'switchyard-entrypoints';
-
-/** Nobody is let in before everything is in its place. */
-const mountsUnit = `[Unit]
-Description=Switchyard: the mounts of devcontainer.json
-DefaultDependencies=no
-Conflicts=shutdown.target
-Before=switchyard-sshd.service shutdown.target
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=%s
-StandardOutput=kmsg
-StandardError=kmsg
-TimeoutStartSec=60
-`;
 
 /** What an entrypoint leaves running in the background runs on. */
 const entrypointsUnit = `[Unit]
@@ -61,9 +46,6 @@ WantedBy=multi-user.target
 const systemd: InitScripts = {
   grow: 'systemctl start switchyard-grow.service',
   settle: 'timeout 120 systemctl is-system-running --wait > /dev/null 2>&1 || :',
-  mountAtBoot: `mkdir -p /etc/systemd/system/switchyard.target.wants
-printf '${mountsUnit}' "$program" > /etc/systemd/system/switchyard-mounts.service
-ln -sfn ../switchyard-mounts.service /etc/systemd/system/switchyard.target.wants/switchyard-mounts.service`,
   entrypointsAtBoot: `mkdir -p /etc/systemd/system/multi-user.target.wants
 printf '${entrypointsUnit}' "$user" "$program" > /etc/systemd/system/${entrypoints}.service
 ln -sfn ../${entrypoints}.service /etc/systemd/system/multi-user.target.wants/${entrypoints}.service
@@ -76,12 +58,11 @@ exit 1`,
   startDocker: 'systemctl start docker.service',
 };
 
-/** BusyBox's `timeout` of old says 143 where time is up. The box has the service, and runs the mounts that are there. */
+/** BusyBox's `timeout` of old says 143 where time is up. The box has the service. */
 const openrc: InitScripts = {
   grow: '[ -e /etc/switchyard/grown ] || /usr/lib/switchyard/grow > /dev/null',
   settle: `tries=0
 until [ -e ${openrcMarks.up} ] || [ $tries -ge 120 ]; do sleep 1; tries=$((tries + 1)); done`,
-  mountAtBoot: ':',
   // Not before: what has been started with nothing to run is not started again.
   entrypointsAtBoot: `printf "%s\\n" "$user" > "$program.user"
 ln -sfn /etc/init.d/${entrypoints} /etc/runlevels/default/${entrypoints}`,
@@ -103,11 +84,22 @@ rc-service docker start`,
 };
 
 /**
+ * Shell code that waits until the init system answers, for a minute at most: the way in may be there before it. Systemd
+ * answers root at its private socket, also before there is a D-Bus.
+ */
+const untilInitIsUp = `tries=0
+until [ ! -e ${wayInMark} ] || [ -S /run/systemd/private ] || [ $tries -ge 600 ]; do
+  sleep 0.1
+  tries=$((tries + 1))
+done`;
+
+/**
  * The same for whichever runs in the machine that is asked.
  * @see https://www.freedesktop.org/software/systemd/man/latest/sd_booted.html
  */
 function whichever(what: keyof InitScripts): string {
-  return `if [ -d /run/systemd/system ]; then
+  return `${untilInitIsUp}
+if [ -d /run/systemd/system ]; then
 ${systemd[what]}
 else
 ${openrc[what]}
@@ -117,8 +109,12 @@ fi`;
 export const guestInit: InitScripts = {
   grow: whichever('grow'),
   settle: whichever('settle'),
-  mountAtBoot: whichever('mountAtBoot'),
   entrypointsAtBoot: whichever('entrypointsAtBoot'),
   awaitEntrypoints: whichever('awaitEntrypoints'),
   startDocker: whichever('startDocker'),
 };
+
+/** Waits until the init system of a machine that has just started answers, for a bounded time. */
+export async function awaitInit(connection: Connection, signal: AbortSignal): Promise<void> {
+  await run(connection, { argv: ['/bin/sh', '-c', untilInitIsUp], cwd: '/' }, signal);
+}

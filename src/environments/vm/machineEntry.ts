@@ -7,18 +7,20 @@ import type { Progress } from '../../base/progress.ts';
 import type { Project } from '../../config/project.ts';
 import type { SwitchyardSettings } from '../../config/settings.ts';
 import type { Connection } from '../../connections/connection.ts';
-import type { CarryReport, CarryRequest } from '../../sync/carrier.ts';
+import type { CarryReport, CarryRequest, WaitingAgent } from '../../sync/carrier.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
 import type { EnvironmentState, OpenResult } from '../environment.ts';
 import type { HookRun } from '../hooks/run.ts';
 import { opened } from '../opened.ts';
 import { ShellReserve } from '../shells.ts';
+import { installAgent, waitsAtBoot } from './bootAgent.ts';
 import { readBootId } from './bootId.ts';
 import { bringUp, bringUpServices } from './bringUp.ts';
 import { setGuestClock } from './guestClock.ts';
+import { awaitInit } from './guestInit.ts';
 import { unsyncedPlaces } from './mounts/plan.ts';
 import { planOf } from './mounts/vmMounts.ts';
-import { agentSocket } from './readyGuest.ts';
+import { agentSocket } from './image/wayIn.ts';
 import type { ProjectMachine } from './projectMachine.ts';
 import type { MachineRecord, RecordFile } from './record.ts';
 import { notRunning } from './supported.ts';
@@ -30,6 +32,9 @@ const lastChangesMs = 20_000;
 
 /** How long a shell takes to show its prompt in software emulation, in milliseconds. */
 const shellMs = 1_000;
+
+/** How long after a login the agent of a machine that boots may take until it listens, in milliseconds. */
+const agentMs = 1_500;
 
 /** What an entry is done with. */
 export interface EntryOptions {
@@ -102,10 +107,10 @@ export class MachineEntry implements Disposable {
     const { folder } = this.#project;
     const trouble = isAwake ? undefined : await bringUp(connection, folder, before, this.#log, signal);
     const request = carryRequest(before, connection);
-    const waiting = start?.how === 'restore' ? { waitingAgent: agentSocket } : {};
+    const waitingAgent = await this.#waitingAgent(before, start?.how);
     const arrival = Promise.all([
       start || !before.run ? this.#noteRun(before, start, connection, signal) : before,
-      this.sync?.attach({ ...request, ...waiting }, progress, signal),
+      this.sync?.attach({ ...request, ...(waitingAgent ? { waitingAgent } : {}) }, progress, signal),
     ]);
     // Where it does not wake it is made anew, and that waits until the sync has let go of it.
     if (wake) await Promise.allSettled([wake, arrival]);
@@ -115,13 +120,25 @@ export class MachineEntry implements Disposable {
     const inner = { progress, signal };
     const down = isAwake ? undefined : await bringUpServices(connection, before, start.how, this.#log, inner);
     const made = whenCreated && start?.how === 'create' ? whenCreated(record, connection) : undefined;
-    const outcome = await this.#hooks.run(connection, record, inner, made);
+    const beforeHooks =
+      start?.how === 'start' ? (either: AbortSignal) => awaitInit(connection, either) : undefined;
+    const outcome = await this.#hooks.run(connection, record, inner, { whenCreated: made, beforeHooks });
     const problem = outcome.problem ?? trouble ?? down;
     return opened(
       shells,
       { ...outcome, problem },
       { start, workspaceFolder: record.workspaceFolder, carried },
     );
+  }
+
+  /** The sync's agent that the machine brought along, from its snapshot's memory or its boot. */
+  async #waitingAgent(
+    record: MachineRecord,
+    how: NonNullable<OpenResult['start']>['how'] | undefined,
+  ): Promise<WaitingAgent | undefined> {
+    if (how === 'restore') return { socket: agentSocket, startingMs: 0 };
+    const isStarting = how === 'start' && (await waitsAtBoot(record));
+    return isStarting ? { socket: agentSocket, startingMs: agentMs } : undefined;
   }
 
   /** Keeps which run and which boot this is. */
@@ -141,7 +158,11 @@ export class MachineEntry implements Disposable {
     const isContainer = known.own?.provider === 'docker' && start !== undefined;
     const boot = slept ?? (isContainer ? randomUUID() : await readBootId(connection, signal));
     const startedAt = start && { startedAt: new Date().toISOString() };
-    const record: MachineRecord = { ...known, run: { id: info.run, boot, ...startedAt } };
+    // Another version of Switchyard may have made it.
+    const { agent: old, ...rest } = known;
+    const agent = old && (await installAgent(connection, known, this.#log, signal));
+    const run = { id: info.run, boot, ...startedAt };
+    const record: MachineRecord = { ...rest, ...(agent === undefined ? {} : { agent }), run };
     await this.#record.write(record);
     return record;
   }

@@ -120,7 +120,7 @@ export async function prepareMachine(
       return record;
     },
     setUp: async (connection, made, inner) => {
-      const env = await settleIn(
+      const settled = await settleIn(
         connection,
         made,
         { projectName: project.name, plan, log: parts.log },
@@ -132,9 +132,12 @@ export async function prepareMachine(
         containerOf(mergedConfiguration, image.config),
         inner,
       );
-      if (!image.services) return { ...made, env };
+      if (!image.services) return { ...made, ...settled };
       const name = composeProjectName(project);
-      return { ...made, env, services: await installServices(connection, image.services, name, inner) };
+      return {
+        ...{ ...made, ...settled },
+        services: await installServices(connection, image.services, name, inner),
+      };
     },
   };
 }

@@ -5,10 +5,8 @@ import type { Connection } from '../../connections/connection.ts';
 import { run } from '../../connections/run.ts';
 import { leaveAgent } from '../../sync/guest/waitingAgent.ts';
 import { guestInit } from './guestInit.ts';
+import { agentSocket } from './image/wayIn.ts';
 import { clockToleranceMs, setGuestClock, setTime, timeFor } from './guestClock.ts';
-
-/** Where the sync's agent waits in the snapshot's memory. */
-export const agentSocket = '/run/switchyard-agent/socket';
 
 /**
  * Notes who is logged in: they are in the snapshot's memory, and their other ends are not. And makes a folder for the

@@ -34,6 +34,8 @@ export interface MachineRecord {
   readonly mounts?: boolean;
   /** The features' entrypoints were put into it. */
   readonly entrypoints?: boolean;
+  /** Which agent of the workspace sync it starts while it boots; missing where it starts none. */
+  readonly agent?: string;
   /** The other services of the compose file. */
   readonly services?: GuestServices;
   /** What of the compose file is left, and why. */

@@ -83,10 +83,10 @@ ${input.network ? '' : userNetwork}end
 
 /**
  * QEMU's own processor lacks what distributions build for by now (x86-64-v2), and AES, without which whatever goes
- * over SSH takes twice as long.
+ * over SSH takes twice as long, and random numbers, without which nobody logs in before another device brings some.
  * @see https://gitlab.com/x86-psABIs/x86-64-ABI (microarchitecture levels)
  */
-const softwareFeatures = ['ssse3', 'sse4.1', 'sse4.2', 'popcnt', 'aes', 'pclmuldq'];
+const softwareFeatures = ['ssse3', 'sse4.1', 'sse4.2', 'popcnt', 'aes', 'pclmuldq', 'rdrand'];
 
 function processorLines(): string {
   const features = softwareFeatures.map(

@@ -65,7 +65,7 @@ export class VmHooks {
     connection: Connection,
     record: MachineRecord,
     options: OperationOptions,
-    whenCreated?: HookRun['whenCreated'],
+    waiting: Pick<HookRun, 'whenCreated' | 'beforeHooks'> = {},
   ): Promise<HookOutcome> {
     // A terminal more is no new attachment: the same connection is the same one.
     if (this.#attachment?.connection !== connection) this.#attachment = { connection, id: randomUUID() };
@@ -80,7 +80,7 @@ export class VmHooks {
         cwd: record.workspaceFolder,
         secrets: (either) =>
           this.#secrets?.(this.#project, declaredSecrets(record.merged), either) ?? Promise.resolve({}),
-        whenCreated,
+        ...waiting,
       },
       typeof waitFor === 'string' ? waitFor : undefined,
       options,

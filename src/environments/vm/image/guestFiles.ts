@@ -5,6 +5,7 @@ import type { InitSystem } from './initSystem.ts';
 import type { GuestKeys } from './keys.ts';
 import { listFunction, toolsFolder } from './rootTree.ts';
 import type { TarFile } from './tar.ts';
+import { wayIn } from './wayIn.ts';
 
 /**
  * What turns the unpacked image into a machine: files that are put into the guest at box build. Every
@@ -148,28 +149,39 @@ echo 'Vagrant.configure("2") { |config| }' > /work/out/Vagrantfile
 /**
  * The whole initial RAM disk's program: the few modules a virtio machine needs, then the real system. For each device
  * the kernel works out anew which interrupts there are, which takes a quarter of a second in software emulation: only
- * the disk is waited for (virtio's numbers for one), the others come while the system starts. What changed in the image
- * since the disk was written may come along with it (changeLayer.ts).
+ * the disk is bound at once (virtio's numbers for one), beside it the network, with a source of random numbers where
+ * the processor is none (getrandom(2) waits for 256 bits), and all others with the rest of the system. What changed in
+ * the image since the disk was written may come along with it (changeLayer.ts). The way in comes before the system
+ * (wayIn.ts).
  */
 const initScript = `#!/bin/busybox sh
 bb=/bin/busybox
 $bb mount -t devtmpfs dev /dev
 $bb mount -t proc proc /proc
 $bb mount -t sysfs sys /sys
-echo 0 > /sys/bus/pci/drivers_autoprobe
-for module in $($bb cat /modules/order); do $bb insmod "/modules/$module"; done
-echo 1 > /sys/bus/pci/drivers_autoprobe
+random=$($bb cat /proc/sys/kernel/random/entropy_avail)
+load() { while read -r module; do $bb insmod "/modules/$module"; done < "/modules/$1"; }
 bind() {
   for device in devices/*; do
     read -r id < "$device/device"
-    case $id in 0x1001 | 0x1042) kind=disk ;; *) kind=other ;; esac
-    [ $kind != "$1" ] || echo "\${device#devices/}" > drivers_probe
+    case $id in "$1" | "$2") echo "\${device#devices/}" > drivers_probe ;; esac
   done
 }
+echo 0 > /sys/bus/pci/drivers_autoprobe
+load virtio_pci
+echo 1 > /sys/bus/pci/drivers_autoprobe
 # Its path will be another one soon.
 cd /sys/bus/pci
-bind disk
-bind other &
+{
+  load virtio_net
+  bind 0x1000 0x1041
+  [ "$random" -ge 256 ] || {
+    load virtio_rng
+    bind 0x1005 0x1044
+  }
+} &
+load virtio_blk
+bind 0x1001 0x1042
 cd /
 tries=0
 until [ -b /dev/vda2 ]; do
@@ -185,7 +197,10 @@ $bb mount -t ext4 -o noatime /dev/vda2 /root || {
   $bb poweroff -f
 }
 [ ! -e /change/lay ] || . /change/lay
+# All that is here goes with the switch.
+wait
 for at in dev proc sys; do $bb mount --move /$at /root/$at; done
+[ ! -x /root/${wayIn} ] || $bb chroot /root /${wayIn}
 exec $bb switch_root /root /sbin/init
 `;
 
@@ -220,13 +235,20 @@ RUN set -e; cd /switchyard; release=$(ls modules); \
     mkdir -p tree/lib initrd/bin initrd/dev initrd/proc initrd/sys initrd/root initrd/modules; \
     ln -s /switchyard/modules tree/lib/modules; \
     cp busybox initrd/bin/; cp init initrd/init; chmod 755 initrd/init; \
-    for module in virtio_pci virtio_blk virtio_net virtio_rng virtio_balloon; do \
-      modprobe --show-depends -d /switchyard/tree -S "$release" "$module"; \
-    done | sed -n 's/^insmod \([^ ]*\).*/\1/p' | awk '!seen[$0]++' > order; \
-    while read -r file; do cp "$file" initrd/modules/; basename "$file"; done < order > initrd/modules/order; \
-    test "$(grep -c virtio_ initrd/modules/order)" -ge 4; \
+    for module in virtio_pci virtio_blk virtio_net virtio_rng; do \
+      modprobe --show-depends -d /switchyard/tree -S "$release" "$module" \
+        | sed -n 's/^insmod \([^ ]*\).*/\1/p' > files; \
+      : > "initrd/modules/$module"; \
+      while read -r file; do \
+        name=$(basename "$file"); \
+        test ! -e "initrd/modules/$name" || continue; \
+        cp "$file" initrd/modules/; \
+        echo "$name" >> "initrd/modules/$module"; \
+      done < files; \
+    done; \
+    test -s initrd/modules/virtio_blk; test -s initrd/modules/virtio_net; \
     (cd initrd && find . | cpio --quiet -o -H newc) > initrd.img; \
-    rm -rf initrd order tree init
+    rm -rf initrd files tree init
 RUN set -e; mkdir -p /switchyard/tools/${toolsFolder}; cd /switchyard/tools/${toolsFolder}; \
     for program in find xargs b2sum tar cpio; do cp "$(command -v "$program")" .; done; \
     ldd find xargs b2sum tar cpio | grep -o '/[^ ]*' | sort -u | while read -r file; do \

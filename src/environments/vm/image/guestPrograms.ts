@@ -1,3 +1,5 @@
+import { pidFiles } from './wayIn.ts';
+
 /** Programs and configuration that a machine has with every init system. Every text is a constant. */
 
 /**
@@ -8,7 +10,7 @@
  * earlier forward left is nobody's, and not in the next one's way.
  */
 export const sshdConfig = `Port 22
-PidFile /run/sshd.pid
+PidFile ${pidFiles.sshd}
 HostKey /etc/switchyard/ssh_host_ed25519_key
 AuthorizedKeysFile .ssh/authorized_keys /etc/switchyard/authorized_keys
 PermitRootLogin prohibit-password

@@ -1,5 +1,6 @@
 import type { Acceleration } from '../acceleration.ts';
 import type { TarFile } from './tar.ts';
+import { pidFiles } from './wayIn.ts';
 
 /** What a box needs to know of the init system that starts in its machines. */
 export interface InitSystem {
@@ -28,8 +29,7 @@ export function sshdCommand(acceleration: Acceleration['type']): string {
 }
 
 /** A DHCP client that waits neither for udev nor for D-Bus, and is the same in every distribution. */
-export const dhcpCommand =
-  '/usr/lib/switchyard/busybox udhcpc -f -p /run/switchyard-dhcp.pid -i eth0 -t 1000 -T 1 -A 1 -s /usr/lib/switchyard/dhcp';
+export const dhcpCommand = `/usr/lib/switchyard/busybox udhcpc -f -p ${pidFiles.network} -i eth0 -t 1000 -T 1 -A 1 -s /usr/lib/switchyard/dhcp`;
 
 /**
  * Whoever waits for the machine waits for a terminal, so the rest of the system starts when the machine has a
@@ -55,6 +55,11 @@ for half in 1 2 3 4 5 6 7 8 9 10 11 12; do
   busy
   [ $((used - before)) -ge 10 ] || break
 done
+# What the initial RAM disk left for now.
+for device in /sys/bus/pci/devices/*; do
+  [ -e "$device/driver" ] || echo "\${device##*/}" > /sys/bus/pci/drivers_probe 2> /dev/null
+done
+$bb modprobe -a virtio_rng virtio_balloon 2> /dev/null
 ${start}
 `;
 }

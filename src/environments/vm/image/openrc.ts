@@ -1,4 +1,5 @@
 import { dhcpCommand, restScript, sshdCommand, type InitSystem } from './initSystem.ts';
+import { agent, mounts, places } from './wayIn.ts';
 
 /**
  * Says that all runlevels were gone through, and, the other way round, that somebody waits for that.
@@ -75,22 +76,9 @@ function inittab(sshd: string): string {
 
 /** What sshd and a terminal need. The initial RAM disk mounted /dev, /proc and /sys. The power button is a module. */
 const bootScript = `#!/usr/lib/switchyard/busybox sh
-bb=/usr/lib/switchyard/busybox
-missing() { ! $bb grep -qs "^[^ ]* $1 " /proc/mounts; }
-! missing /run || $bb mount -t tmpfs -o mode=0755,nosuid,nodev tmpfs /run
-$bb mkdir -p /dev/pts /dev/shm /run/lock /run/sshd
-! missing /dev/pts || $bb mount -t devpts -o gid=5,mode=0620,nosuid,noexec devpts /dev/pts
-! missing /dev/shm || $bb mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs /dev/shm
-[ -e /dev/fd ] || $bb ln -s /proc/self/fd /dev/fd
-[ -e /dev/stdin ] || $bb ln -s /proc/self/fd/0 /dev/stdin
-[ -e /dev/stdout ] || $bb ln -s /proc/self/fd/1 /dev/stdout
-[ -e /dev/stderr ] || $bb ln -s /proc/self/fd/2 /dev/stderr
-$bb ip link set lo up
-[ ! -s /etc/hostname ] || $bb hostname -F /etc/hostname
+${places}$bb ip link set lo up
 $bb modprobe -a button evdev 2> /dev/kmsg
-# Nobody is let in before everything is in its place.
-[ ! -x /etc/switchyard/mount ] || /etc/switchyard/mount > /dev/kmsg 2>&1
-`;
+${mounts}${agent}`;
 
 const runlevels = `for level in sysinit boot default; do openrc $level; done
 : > ${openrcMarks.up}`;

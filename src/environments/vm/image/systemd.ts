@@ -1,10 +1,11 @@
 import type { Acceleration } from '../acceleration.ts';
 import { dhcpCommand, restScript, sshdCommand, type InitSystem } from './initSystem.ts';
 import type { TarFile } from './tar.ts';
+import { keep, keepScript, pidFiles, wayIn, wayInScript } from './wayIn.ts';
 
 /**
- * What starts in a machine by systemd: the way in first (network, sshd), the rest of the system after it. Every text
- * is a constant: values come into a guest only as whole files.
+ * What starts in a machine by systemd: the rest of the system, after the way in (network, sshd), which is there before
+ * systemd and which it takes over then. Every text is a constant: values come into a guest only as whole files.
  */
 export const systemd: InitSystem = {
   name: 'systemd',
@@ -40,12 +41,17 @@ rm -f var/lib/dbus/machine-id
       unit('switchyard-sshd.service', sshdUnit(acceleration)),
       unit('switchyard-network.service', networkUnit),
       unit('switchyard-grow.service', growUnit),
-      unit('switchyard-warm.service', warmUnit),
       {
         path: 'in/root/usr/lib/switchyard/rest',
         mode: 0o755,
         content: restScript('exec systemctl --no-block start default.target'),
       },
+      {
+        path: `in/root/${wayIn}`,
+        mode: 0o755,
+        content: wayInScript({ network: dhcpCommand, sshd: sshdCommand(acceleration) }),
+      },
+      { path: `in/root/${keep}`, mode: 0o755, content: keepScript },
       { path: 'in/root/etc/tmpfiles.d/tmp.conf', mode: 0o644, content: tmpfiles },
       { path: 'in/generators', mode: 0o644, content: `${noGenerators.join('\n')}\n` },
       { path: 'in/masked', mode: 0o644, content: `${masked.join('\n')}\n` },
@@ -53,11 +59,11 @@ rm -f var/lib/dbus/machine-id
   },
 };
 
-/** Where the boot begins: the way into the machine. The system's own target follows. */
+/** Where the boot begins: whoever is on the way in goes first. The system's own target follows. */
 const firstTarget = `[Unit]
 Description=Switchyard: the way in
 DefaultDependencies=no
-Wants=switchyard-network.service switchyard-sshd.service switchyard-warm.service switchyard-rest.service
+Wants=switchyard-rest.service
 AllowIsolate=yes
 `;
 
@@ -83,12 +89,14 @@ Conflicts=shutdown.target
 Before=shutdown.target
 
 [Service]
+Type=forking
+PIDFile=${pidFiles.sshd}
 # While the machine boots, whoever logs in comes first.
 StartupCPUWeight=1000
 StandardOutput=null
 # The journal is not there yet.
 StandardError=kmsg
-ExecStart=${sshdCommand(acceleration)}
+ExecStart=/${keep} ${pidFiles.sshd} ${sshdCommand(acceleration)}
 ExecReload=/bin/kill -HUP $MAINPID
 RuntimeDirectory=sshd
 RuntimeDirectoryMode=0755
@@ -106,30 +114,13 @@ Before=network.target shutdown.target
 Conflicts=shutdown.target
 
 [Service]
-StartupCPUWeight=1000
+Type=forking
+PIDFile=${pidFiles.network}
 StandardOutput=null
 StandardError=kmsg
-ExecStart=${dhcpCommand}
+ExecStart=/${keep} ${pidFiles.network} ${dhcpCommand}
 Restart=always
 RestartSec=1
-`;
-
-/**
- * The first thing that comes over a connection is the sync's agent (startAgent.ts). While the connection is made, one
- * processor has nothing to do: it reads the agent's interpreter and modules from the disk.
- */
-const warmUnit = `[Unit]
-Description=Switchyard: read ahead what the first connection asks for
-DefaultDependencies=no
-After=switchyard-sshd.service
-Conflicts=shutdown.target
-Before=shutdown.target
-
-[Service]
-CPUSchedulingPolicy=idle
-StandardOutput=null
-StandardError=null
-ExecStart=-/usr/bin/python3 -IS -c "import errno, fcntl, hashlib, os, re, select, shutil, signal, stat, struct, sys, threading, time"
 `;
 
 const growUnit = `[Unit]

@@ -1,5 +1,4 @@
 import { quote, quoteAll } from '../../../base/shell.ts';
-import { guestInit } from '../guestInit.ts';
 import type { GuestMount } from './plan.ts';
 
 /** Below it each copy has a folder of its own, named by its key, with the copy in it as `it`. */
@@ -136,7 +135,10 @@ export function mountScript(
   ].join('\n');
 }
 
-/** Puts the program into a new machine, which runs it at each boot, and runs it for the first time. Its input is the program. */
+/**
+ * Puts the program into a new machine, and runs it for the first time. Its input is the program. At each boot the way
+ * into the machine runs it before anybody is let in (wayIn.ts).
+ */
 export const installMounts: readonly string[] = [
   '/bin/sh',
   '-c',
@@ -144,8 +146,6 @@ export const installMounts: readonly string[] = [
 mkdir -p /etc/switchyard
 cat > ${mountProgram}
 chmod 0755 ${mountProgram}
-program=${mountProgram}
-${guestInit.mountAtBoot}
 exec ${mountProgram} new
 `,
   'install',

@@ -11,6 +11,7 @@ import { guestFiles, kernelCommandLine } from '../../../../../src/environments/v
 import { openrc } from '../../../../../src/environments/vm/image/openrc.ts';
 import { systemd } from '../../../../../src/environments/vm/image/systemd.ts';
 import { firstFile, packFiles } from '../../../../../src/environments/vm/image/tar.ts';
+import { keep, pidFiles, wayIn } from '../../../../../src/environments/vm/image/wayIn.ts';
 
 const noKeys = { userPrivate: '', userPublic: '', hostPrivate: '', hostPublic: '' };
 
@@ -88,6 +89,39 @@ describe('what a machine gets for its init system', () => {
     expect(sshd(openrc)).not.toContain('UsePAM');
     expect(sshd(systemd)).toMatch(/^UsePAM no$/m);
     expect(kernelCommandLine(openrc, 'kvm')).toBe('console=ttyS0 quiet net.ifnames=0');
+  });
+});
+
+describe('the way into a machine', () => {
+  const script = (init: typeof openrc, at: string): string => {
+    const file = guestFiles(init, noKeys, 'tcg').find(({ path: where }) => where === `in/root/${at}`);
+    return file?.content.toString() ?? '';
+  };
+
+  it('comes before systemd, which takes over what it started', () => {
+    const started = script(systemd, wayIn);
+    for (const [unit, pidFile] of [
+      ['sshd', pidFiles.sshd],
+      ['network', pidFiles.network],
+    ] as const) {
+      const text = script(systemd, `etc/systemd/system/switchyard-${unit}.service`);
+      const command = new RegExp(`^ExecStart=/${keep} ${pidFile} (.*)$`, 'm').exec(text)?.[1];
+      expect(text).toContain(`Type=forking\nPIDFile=${pidFile}\n`);
+      expect(started).toContain(`exec ${command ?? 'nothing'}\n`);
+    }
+  });
+
+  it('is begun by the init of OpenRC, which is there at once', () => {
+    expect(script(openrc, wayIn)).toBe('');
+    expect(script(openrc, 'etc/inittab')).toMatch(/^::respawn:\/usr\/sbin\/sshd /m);
+  });
+
+  it('is opened when everything is mounted', () => {
+    const started = script(systemd, wayIn);
+    expect(started).toContain('/etc/switchyard/mount > ');
+    expect(started.indexOf('/usr/sbin/sshd')).toBeGreaterThan(started.indexOf('/etc/switchyard/mount'));
+    // Its init waits for this before it starts anything else.
+    expect(script(openrc, 'usr/lib/switchyard/boot')).toContain('/etc/switchyard/mount > ');
   });
 });
 
