@@ -7,6 +7,9 @@ import type { Project } from '../../src/config/project.ts';
 
 const exec = promisify(execFile);
 
+/** Waits for systemd's last job of the boot; that one of them failed is no matter here. */
+export const booted = 'systemctl is-system-running --wait > /dev/null || true';
+
 /**
  * A machine of the same box and size as a project's, which a person runs with Vagrant alone, on the network that
  * vagrant-libvirt makes by itself.
@@ -44,6 +47,11 @@ export class PeerMachine {
 
   up(): Promise<void> {
     return this.vagrant('up', '--provider', 'libvirt');
+  }
+
+  /** Until its boot has ended, which goes on when `vagrant up` has: it takes a processor for seconds. */
+  settled(): Promise<void> {
+    return this.vagrant('ssh', '-c', booted);
   }
 
   async remove(): Promise<void> {

@@ -1,9 +1,9 @@
 import path from 'node:path';
 import { silentProgress } from '../../src/base/progress.ts';
 import { never } from '../engines/support/docker.ts';
-import { virsh, vmLab } from '../engines/support/vm.ts';
+import { output, virsh, vmLab } from '../engines/support/vm.ts';
 import { compareAll, type BenchOptions, type Comparison, type Row } from './harness.ts';
-import { PeerMachine } from './peerMachine.ts';
+import { booted, PeerMachine } from './peerMachine.ts';
 import { prompt } from './prompt.ts';
 
 const options = { progress: silentProgress, signal: never };
@@ -23,11 +23,18 @@ export async function vmRows(bench: BenchOptions): Promise<readonly Row[]> {
     [end] = await Promise.all([prompt(opened), opened.hooks]);
   };
   const after = (side: 'ours' | 'peer'): Promise<void> => (side === 'ours' ? end() : Promise.resolve());
+  // Else the rest of one machine's boot falls into the other's run, and into that of the faster to halt most.
+  const settled = async (side: 'ours' | 'peer'): Promise<void> => {
+    await after(side);
+    if (side === 'peer') await peer.settled();
+    else await output(await vm.connect(never), ['/bin/sh', '-c', booted], { user: 'root' });
+  };
   try {
     await active();
-    await end();
+    await settled('ours');
     await peer.prepare();
     await peer.up();
+    await settled('peer');
     const comparisons: readonly Comparison[] = [
       {
         name: 'VM running → active',
@@ -51,7 +58,7 @@ export async function vmRows(bench: BenchOptions): Promise<readonly Row[]> {
         goal: '<=0.55',
         peerName: 'vagrant up',
         ours: active,
-        after,
+        after: settled,
         peer: () => peer.up(),
         before: (side) => (side === 'ours' ? vm.stop(options) : peer.vagrant('halt')),
       },
