@@ -120,8 +120,9 @@ export class MachineEntry implements Disposable {
     const inner = { progress, signal };
     const down = isAwake ? undefined : await bringUpServices(connection, before, start.how, this.#log, inner);
     const made = whenCreated && start?.how === 'create' ? whenCreated(record, connection) : undefined;
-    const beforeHooks =
-      start?.how === 'start' ? (either: AbortSignal) => awaitInit(connection, either) : undefined;
+    // Whoever started it: it may still be booting.
+    const boots = start === undefined ? before.run === undefined : start.how === 'start';
+    const beforeHooks = boots ? (either: AbortSignal) => awaitInit(connection, either) : undefined;
     const outcome = await this.#hooks.run(connection, record, inner, { whenCreated: made, beforeHooks });
     const problem = outcome.problem ?? trouble ?? down;
     return opened(
