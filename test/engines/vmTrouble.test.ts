@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Project } from '../../src/config/project.ts';
 import type { Environment } from '../../src/environments/environment.ts';
 import { never } from './support/docker.ts';
-import { Steps, traces, vmLab, type VmLab } from './support/vm.ts';
+import { output, Steps, traces, virsh, vmLab, type VmLab } from './support/vm.ts';
 
 const execute = promisify(execFile);
 const minutes = 60_000;
@@ -180,6 +180,27 @@ describe('trouble with a VM', () => {
       expect((error as { detail: string }).detail).toMatch(/systemd|Linux version|switchyard/i);
       expect(await traces(project.id)).toEqual([]);
       expect(vm.status.state).toBe('absent');
+    },
+    8 * minutes,
+  );
+
+  it(
+    'loses to a power cut nothing of what it was made with',
+    async () => {
+      const hook = 'mkdir -p ~/made && echo by a hook > ~/made/file';
+      const project = await projectWith('cut', 'FROM debian:bookworm\n', { onCreateCommand: hook });
+      const vm = lab.provider.forProject(project);
+      opened.push(vm);
+      await (
+        await vm.open(options)
+      ).hooks;
+      await virsh('destroy', `switchyard-${project.id}-vm`);
+      const { problem, workspaceFolder } = await vm.open(options);
+      expect(problem).toBeUndefined();
+      const connection = await vm.connect(never);
+      expect(await output(connection, ['sh', '-c', 'cat ~/made/file; hostname'])).toBe('by a hook\ncut');
+      const devcontainer = path.join(workspaceFolder, '.devcontainer/Dockerfile');
+      expect(await output(connection, ['cat', devcontainer])).toBe('FROM debian:bookworm');
     },
     8 * minutes,
   );

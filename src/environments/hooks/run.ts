@@ -38,6 +38,8 @@ export interface HookRun {
   readonly secrets?: (signal: AbortSignal) => Promise<Readonly<Record<string, string>>>;
   /** Called once hooks are due, before the first of them: waits for what they may count on. */
   readonly beforeHooks?: ((signal: AbortSignal) => Promise<void>) | undefined;
+  /** Called when a hook of a creation went well, before it counts as run: what it made has to outlive a power cut. */
+  readonly keep?: ((signal: AbortSignal) => Promise<void>) | undefined;
   /** Called when all that a creation runs went well, before the first hook of a start. It never fails. */
   readonly whenCreated?: ((progress: Progress, signal: AbortSignal) => Promise<void>) | undefined;
 }
@@ -75,6 +77,7 @@ export async function runDueHooks(
     if (before.get(hook)?.occasion === occasion) continue;
     const problem = await runHook(kept, hook, quiet, signal);
     if (!problem) {
+      if (occasionOf(hook) === 'create' && run.plan.get(hook)?.length) await run.keep?.(signal);
       await run.markers.write(hook, { occasion });
       continue;
     }

@@ -4,7 +4,6 @@ import type { Logger } from '../../base/log.ts';
 import { silentProgress, type Progress } from '../../base/progress.ts';
 import type { Project } from '../../config/project.ts';
 import type { SwitchyardSettings } from '../../config/settings.ts';
-import { run } from '../../connections/run.ts';
 import type { LiveSync } from '../../sync/liveSync.ts';
 import type { OpenResult } from '../environment.ts';
 import type { MachineEntry } from './machineEntry.ts';
@@ -19,12 +18,10 @@ import type { ReadySnapshot } from './readySnapshot.ts';
 import type { MachineRecord, RecordFile } from './record.ts';
 import type { VmAccess } from './vmAccess.ts';
 import type { VmHooks } from './vmHooks.ts';
+import { writeOut } from './writeOut.ts';
 
 /** How long a machine may take to answer after it came back from a snapshot, in milliseconds. */
 const restoreMs = 120_000;
-
-/** Bound on writing out what named volumes are to keep, in milliseconds. */
-const flushMs = 10_000;
 
 /** Bound on tidying up after something that was cancelled or failed, in milliseconds. */
 const tidyMs = 180_000;
@@ -207,7 +204,7 @@ export class MachineMaker {
       if (!planOf(this.#project.folder, record).mounts.some(({ how }) => how === 'disk')) return;
       // The connection may not have heard that its end is gone.
       if ((await this.#machine.info(signal))?.state !== 'running') return;
-      await run(connection, { argv: ['sync'], cwd: '/' }, withDeadline(signal, flushMs));
+      await writeOut(connection, 'what its volumes were given last', this.#log, signal);
     } catch (error) {
       // One that does not answer goes all the same.
       this.#log.warn(`Its volumes may lack what was written last: ${String(error)}`);
@@ -229,6 +226,7 @@ export class MachineMaker {
       const { address, port } = (await this.#record.read()) ?? {};
       const at = address ? { address, ...(port === undefined ? {} : { port }) } : {};
       const ready: MachineRecord = { ...setUp, ...at, phase: 'ready' };
+      await writeOut(connection, 'what the machine was prepared with', this.#log, signal);
       await this.#record.write(ready);
       return ready;
     } finally {

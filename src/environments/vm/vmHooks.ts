@@ -14,6 +14,7 @@ import { declaredSecrets, type GetSecrets } from '../hooks/secrets.ts';
 import { hookPlan, type HookOccasion } from '../hooks/plan.ts';
 import { failedBefore, type HookRun } from '../hooks/run.ts';
 import type { MachineRecord } from './record.ts';
+import { writeOut } from './writeOut.ts';
 
 /** The lifecycle hooks of one machine: which are due, and what became of them. */
 export class VmHooks {
@@ -25,6 +26,7 @@ export class VmHooks {
   readonly markersFile: string;
   readonly #markers: HookMarkers;
   readonly #hooks: EnvironmentHooks;
+  readonly #log: Logger;
   /** The connection that hooks were run for as an attachment, and the attachment's id. */
   #attachment: { readonly connection: Connection; readonly id: string } | undefined;
 
@@ -45,6 +47,7 @@ export class VmHooks {
     this.#project = parts.project;
     this.#secrets = parts.secrets;
     this.#runner = parts.runner;
+    this.#log = log;
     this.#dotfiles = parts.dotfiles;
     this.markersFile = path.join(folder, 'hooks.json');
     this.#markers = new WindowHookMarkers(new FileHookMarkers(this.markersFile, log));
@@ -80,6 +83,7 @@ export class VmHooks {
         cwd: record.workspaceFolder,
         secrets: (either) =>
           this.#secrets?.(this.#project, declaredSecrets(record.merged), either) ?? Promise.resolve({}),
+        keep: (either) => writeOut(connection, 'what a hook has just made', this.#log, either),
         ...waiting,
       },
       typeof waitFor === 'string' ? waitFor : undefined,
