@@ -1,4 +1,4 @@
-import type { DomainInfo } from '../../engines/virsh.ts';
+import type { DomainInfo } from '../../engines/virshAnswers.ts';
 import type { EnvironmentState } from '../environment.ts';
 
 /** What libvirt says of a domain, in product terms. A domain with saved memory is off for libvirt. */

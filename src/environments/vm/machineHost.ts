@@ -5,7 +5,8 @@ import * as l10n from '@vscode/l10n';
 import type { Runner } from '../../base/process.ts';
 import { hostName, type LibvirtEndpoint } from '../../engines/libvirtEndpoint.ts';
 import type { SshHost } from '../../engines/sshDial.ts';
-import { sessionUri, systemUri, virshCommands, type NodeInfo } from '../../engines/virsh.ts';
+import { sessionUri, systemUri, virshCommands } from '../../engines/virsh.ts';
+import type { NodeInfo } from '../../engines/virshAnswers.ts';
 import { virshError } from '../../engines/virshErrors.ts';
 import { probeVirtualisation, type Virtualisation } from './acceleration.ts';
 

@@ -3,7 +3,7 @@ import type { Logger } from '../../base/log.ts';
 import type { Runner } from '../../base/process.ts';
 import type { Progress } from '../../base/progress.ts';
 import type { SwitchyardSettings, VmSource } from '../../config/settings.ts';
-import type { DomainInfo, DomainStats } from '../../engines/virsh.ts';
+import type { DomainInfo, DomainStats } from '../../engines/virshAnswers.ts';
 import type { Machine, MachineTimeouts } from './machine.ts';
 import type { MachineAddress } from './machineAddress.ts';
 import { knownMachines, madeWith, OwnMachine, type OwnSource } from './ownMachine.ts';

@@ -3,7 +3,8 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from '../../base/log.ts';
 import type { Command, Runner } from '../../base/process.ts';
-import { toXml, virshCommands } from '../../engines/virsh.ts';
+import { virshCommands } from '../../engines/virsh.ts';
+import { toXml } from '../../engines/xml.ts';
 import type { DirectBoot } from './image/directBoot.ts';
 import type { DiskOrigin, MachineDisks } from './machineDisks.ts';
 

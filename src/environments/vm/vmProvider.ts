@@ -17,7 +17,8 @@ import {
 } from '../../engines/vagrantIndex.ts';
 import { LibvirtRunner, type LibvirtEndpoint } from '../../engines/libvirtEndpoint.ts';
 import { VirshChannel } from '../../engines/virshChannel.ts';
-import { parseEvent, sessionUri, virshCommands } from '../../engines/virsh.ts';
+import { sessionUri, virshCommands } from '../../engines/virsh.ts';
+import { parseEvent } from '../../engines/virshAnswers.ts';
 import { isNoDomain, virshError } from '../../engines/virshErrors.ts';
 import { capabilitiesOf } from '../capabilities.ts';
 import type {

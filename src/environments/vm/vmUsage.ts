@@ -1,5 +1,5 @@
 import type { Connection } from '../../connections/connection.ts';
-import type { DomainStats } from '../../engines/virsh.ts';
+import type { DomainStats } from '../../engines/virshAnswers.ts';
 import type { Usage } from '../environment.ts';
 import { guestFigures } from './guestFigures.ts';
 

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { CommandFailed } from '../../../src/base/process.ts';
+import { virshCommands } from '../../../src/engines/virsh.ts';
 import {
   parseAddresses,
   parseDomainInfo,
   parseDomainStats,
   parseEvent,
   parseNetworks,
-  virshCommands,
-} from '../../../src/engines/virsh.ts';
+} from '../../../src/engines/virshAnswers.ts';
 import { isNoDomain, virshError } from '../../../src/engines/virshErrors.ts';
 
 /** Recorded from libvirt 9.0.0. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseLibvirtUri } from '../../../../src/engines/libvirtEndpoint.ts';
-import { parseNode } from '../../../../src/engines/virsh.ts';
+import { parseNode } from '../../../../src/engines/virshAnswers.ts';
 import type { Runner } from '../../../../src/base/process.ts';
 import { MachineHost, readCapabilities } from '../../../../src/environments/vm/machineHost.ts';
 

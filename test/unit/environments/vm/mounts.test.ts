@@ -4,7 +4,8 @@ import { mountScript } from '../../../../src/environments/vm/mounts/guestMounts.
 import { planMounts, unsyncedPlaces, type MountPlan } from '../../../../src/environments/vm/mounts/plan.ts';
 import { entrypointScript } from '../../../../src/environments/vm/entrypoints.ts';
 import { compilePattern } from '../../../../src/sync/patterns.ts';
-import { parseDisks, virshCommands } from '../../../../src/engines/virsh.ts';
+import { virshCommands } from '../../../../src/engines/virsh.ts';
+import { parseDisks } from '../../../../src/engines/virshAnswers.ts';
 
 const around = {
   hostFolder: '/home/me/api',

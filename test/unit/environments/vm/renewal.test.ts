@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../../src/base/log.ts';
 import { CommandFailed, type Command, type Runner } from '../../../../src/base/process.ts';
-import { parseVolume } from '../../../../src/engines/virsh.ts';
+import { parseVolume } from '../../../../src/engines/virshAnswers.ts';
 import { MachineDisks } from '../../../../src/environments/vm/machineDisks.ts';
 import { isSameButBoot, Renewal, withBoot, type Wanted } from '../../../../src/environments/vm/renewal.ts';
 import { vagrantfile } from '../../../../src/environments/vm/vagrantfile.ts';
