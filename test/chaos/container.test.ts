@@ -1,20 +1,17 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ExecaRunner } from '../../src/base/execaRunner.ts';
 import { silentLogger } from '../../src/base/log.ts';
-import { ProcessLedger } from '../../src/base/processLedger.ts';
 import { silentProgress } from '../../src/base/progress.ts';
 import { projectId, type Project } from '../../src/config/project.ts';
 import { run } from '../../src/connections/run.ts';
 import type { ContainerProvider } from '../../src/environments/container/containerProvider.ts';
-import type { Environment } from '../../src/environments/environment.ts';
+import type { Environment, EnvironmentState } from '../../src/environments/environment.ts';
 import { OwnDockerd } from './support/ownDockerd.ts';
 import { containersOf } from './support/provider.ts';
+import { Windows } from './support/windows.ts';
 
 const never = new AbortController().signal;
 const options = { progress: silentProgress, signal: never };
@@ -36,6 +33,7 @@ describe('a container whose surroundings break', () => {
   let runner: ExecaRunner;
   let provider: ContainerProvider;
   let environment: Environment;
+  let windows: Windows;
 
   beforeAll(async () => {
     dockerd = await OwnDockerd.withImage('debian:bookworm');
@@ -55,8 +53,10 @@ describe('a container whose surroundings break', () => {
     runner = new ExecaRunner(silentLogger);
     provider = containersOf(dockerd.host, runner);
     environment = provider.forProject(project);
+    windows = new Windows('openContainer.ts', project, path.join(home, 'ledger'), dockerd.host);
   });
   afterEach(async () => {
+    windows.end();
     await environment.destroy(options);
     provider.dispose();
     runner.dispose();
@@ -80,9 +80,25 @@ describe('a container whose surroundings break', () => {
     return start?.how ?? 'running';
   }
 
+  /** What the engine says, as an environment's state. */
+  async function truth(): Promise<EnvironmentState> {
+    const [id] = await containers();
+    if (id === undefined) return 'absent';
+    const status = (await dockerd.docker('inspect', '--format', '{{.State.Status}}', id)).trim();
+    if (status === 'paused') return 'suspended';
+    return status === 'running' ? 'running' : 'stopped';
+  }
+
   async function ran(): Promise<readonly string[]> {
     return (await readFile(path.join(project.folder, 'hooks.log'), 'utf8')).trim().split('\n');
   }
+
+  /** The hooks that went to their end, in the order of their first time. */
+  async function ended(): Promise<readonly string[]> {
+    return [...new Set((await ran()).filter((line) => line.endsWith('!')))];
+  }
+
+  const allHooks = ['onCreate!', 'postCreate!', 'postStart!'];
 
   it.each(['SIGKILL', 'SIGTERM'] as const)(
     'shows that the engine is gone (%s), and works again when it is back',
@@ -111,48 +127,69 @@ describe('a container whose surroundings break', () => {
   });
 
   it('has no shell of a window that was closed', async () => {
-    const script = path.join(import.meta.dirname, 'support', 'openContainer.ts');
-    const args = [script, JSON.stringify(project), dockerd.host, path.join(home, 'ledger')];
-    const editor = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-    const over = once(editor, 'exit');
     const shells = async (): Promise<number> => {
       const [id = ''] = await containers();
       return (await dockerd.docker('top', id, '-o', 'pid,args')).split('IFS= read -r').length - 1;
     };
-    for await (const line of createInterface({ input: editor.stdout })) {
-      if (line !== 'over') continue;
+    await windows.close('open', async () => {
       await expect.poll(shells, { timeout: 20_000 }).toBeGreaterThan(0);
-      editor.stdin.end('close\n');
-    }
-    await over;
+    });
     await expect.poll(shells, { timeout: 20_000 }).toBe(0);
   });
 
-  it.each([
-    ['Starting the container', 'create'],
-    ['Running onCreateCommand', 'running'],
-    ['Running postCreateCommand', 'running'],
-    ['Running postStartCommand', 'running'],
-  ])('is right after the editor was killed at "%s"', async (step, how) => {
-    const ledger = path.join(home, 'ledger');
-    const script = path.join(import.meta.dirname, 'support', 'openContainer.ts');
-    const editor = spawn(process.execPath, [script, JSON.stringify(project), dockerd.host, ledger], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const over = once(editor, 'exit');
-    const said: string[] = [];
-    for await (const line of createInterface({ input: editor.stdout })) {
-      said.push(line);
-      if (line === step) editor.kill('SIGKILL');
+  it('is right after the window was killed at each step of its creation', async () => {
+    const steps = await windows.close('open');
+    expect(steps).toEqual(expect.arrayContaining(['Starting the container', 'Running postStartCommand']));
+    for (const step of steps) {
+      await environment.destroy(options);
+      await rm(path.join(project.folder, 'hooks.log'), { force: true });
+      await windows.kill('open', step);
+      expect((await environment.refresh(never)).state).toBe(await truth());
+      expect(await works()).toBe(step.startsWith('Running') ? 'running' : 'create');
+      expect(await containers()).toHaveLength(1);
+      // Those under way are the engine's, and run twice.
+      expect(await ended()).toEqual(allHooks);
     }
-    await over;
-    expect(said.at(-1)).toBe(step);
-    // The next window's first act.
-    await new ProcessLedger(ledger, silentLogger).endOrphans(never);
-    expect(await works()).toBe(how);
-    expect(await containers()).toHaveLength(1);
-    // All went to their end in their order; the one that was under way is the engine's, and ran twice.
-    const ended = new Set((await ran()).filter((line) => line.endsWith('!')));
-    expect([...ended]).toEqual(['onCreate!', 'postCreate!', 'postStart!']);
+  });
+
+  it('is right after the window was killed at each step of its start', async () => {
+    await works();
+    await environment.stop(options);
+    const steps = await windows.close('open');
+    expect(steps).toEqual(expect.arrayContaining(['Starting the container', 'Running postStartCommand']));
+    const [id] = await containers();
+    for (const step of steps) {
+      await environment.stop(options);
+      await windows.kill('open', step);
+      expect((await environment.refresh(never)).state).toBe(await truth());
+      expect(await works()).toMatch(/^(start|running)$/);
+      expect(await containers()).toEqual([id]);
+    }
+    expect(await ended()).toEqual(allHooks);
+  });
+
+  it('is right after the window was killed at each step of a rebuild', async () => {
+    await works();
+    const steps = await windows.close('rebuild');
+    expect(steps).toEqual(expect.arrayContaining(['Starting the container', 'Running postStartCommand']));
+    for (const step of steps) {
+      await windows.kill('rebuild', step);
+      expect((await environment.refresh(never)).state).toBe(await truth());
+      expect(await works()).toMatch(/^(create|running)$/);
+      expect(await containers()).toHaveLength(1);
+      expect(await ended()).toEqual(allHooks);
+    }
+  });
+
+  it.each([
+    ['suspend', 'Pausing the container', /^(resume|running)$/],
+    ['stop', 'Stopping the container', /^(start|running)$/],
+  ] as const)('is right after the window was killed when a switch left it (%s)', async (deed, step, how) => {
+    await works();
+    const [id] = await containers();
+    await windows.kill(deed, step);
+    expect((await environment.refresh(never)).state).toBe(await truth());
+    expect(await works()).toMatch(how);
+    expect(await containers()).toEqual([id]);
   });
 });

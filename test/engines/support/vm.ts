@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { ExecaRunner } from '../../../src/base/execaRunner.ts';
 import type { Logger } from '../../../src/base/log.ts';
 import { silentLogger } from '../../../src/base/log.ts';
+import type { Runner } from '../../../src/base/process.ts';
 import { ownerTag } from '../../../src/base/processLedger.ts';
 import type { Progress } from '../../../src/base/progress.ts';
 import { projectId, type Project } from '../../../src/config/project.ts';
@@ -40,43 +41,47 @@ export interface OtherProvider extends Partial<Pick<VmProviderOptions, 'dotfiles
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** The machines of a storage folder, on the real engines, with a sync in a process of its own. */
+export function machinesIn(
+  storage: string,
+  runner: Runner,
+  log: Logger,
+  { timeouts, ...more }: Omit<OtherProvider, 'env'> = {},
+): VmProvider {
+  const cli = path.join(root, 'node_modules/@devcontainers/cli/devcontainer.js');
+  const programs = { node: process.execPath, cli, docker: 'docker', env: {} };
+  return new VmProvider({
+    runner,
+    log,
+    docker: realEngine(),
+    devcontainer: new DevcontainerCli(programs, runner, log),
+    storage,
+    syncFor: (project, rules) =>
+      new ApartSync({
+        hostFolder: project.folder,
+        stateFolder: path.join(project.storage, 'sync-vm'),
+        get ignore() {
+          return rules().ignore;
+        },
+        get protect() {
+          return rules().protect;
+        },
+        log,
+      }),
+    ...(timeouts ? { timeouts } : {}),
+    ...more,
+  });
+}
+
 export async function vmLab(
   options: { timeouts?: Partial<MachineTimeouts>; log?: Logger } = {},
 ): Promise<VmLab> {
   const folder = await realpath(await mkdtemp(path.join(os.tmpdir(), 'switchyard-vm-')));
   const log = options.log ?? silentLogger;
-  const docker = realEngine();
   const storage = path.join(folder, 'storage');
   const providers: VmProvider[] = [];
-  const make = ({ timeouts, env, ...more }: OtherProvider): VmProvider => {
-    const runner = new ExecaRunner(log, env);
-    const cli = path.join(root, 'node_modules/@devcontainers/cli/devcontainer.js');
-    const devcontainer = new DevcontainerCli(
-      { node: process.execPath, cli, docker: 'docker', env: {} },
-      runner,
-      log,
-    );
-    const provider = new VmProvider({
-      runner,
-      log,
-      docker,
-      devcontainer,
-      storage,
-      syncFor: (project, rules) =>
-        new ApartSync({
-          hostFolder: project.folder,
-          stateFolder: path.join(project.storage, 'sync-vm'),
-          get ignore() {
-            return rules().ignore;
-          },
-          get protect() {
-            return rules().protect;
-          },
-          log,
-        }),
-      ...(timeouts ? { timeouts } : {}),
-      ...more,
-    });
+  const make = ({ env, ...more }: OtherProvider): VmProvider => {
+    const provider = machinesIn(storage, new ExecaRunner(log, env), log, more);
     providers.push(provider);
     return provider;
   };
