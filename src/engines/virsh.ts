@@ -216,9 +216,9 @@ export const virshCommands = {
     virsh(['net-undefine', '--network', network], short, nothing),
   networkAutostart: (network: string): Command<void> =>
     virsh(['net-autostart', '--network', network], short, nothing),
-  /** Never ends by itself; its lines are events (`parseEvent`). */
+  /** Never ends by itself; its first line says that libvirt is there, the others are events (`parseEvent`). */
   events: (): Command<void> => ({
-    ...virsh(['event', '--all', '--loop', '--timestamp'], endless, nothing),
+    ...virsh(['uri; event --all --loop --timestamp'], endless, nothing),
     tied: true,
   }),
   /** Answers what is written to it, line by line, until its input ends. */

@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import * as l10n from '@vscode/l10n';
 import type { Disposable } from '../../base/disposable.ts';
-import { isCancellation, SwitchyardError } from '../../base/errors.ts';
+import { SwitchyardError } from '../../base/errors.ts';
 import { Emitter } from '../../base/event.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Command } from '../../base/process.ts';
@@ -18,7 +17,6 @@ import {
 import { LibvirtRunner, type LibvirtEndpoint } from '../../engines/libvirtEndpoint.ts';
 import { VirshChannel } from '../../engines/virshChannel.ts';
 import { sessionUri, virshCommands } from '../../engines/virsh.ts';
-import { parseEvent } from '../../engines/virshAnswers.ts';
 import { isNoDomain, virshError } from '../../engines/virshErrors.ts';
 import { capabilitiesOf } from '../capabilities.ts';
 import type {
@@ -30,6 +28,7 @@ import type {
   Requirement,
 } from '../environment.ts';
 import { SharedWatch } from '../sharedWatch.ts';
+import { listenToDomains } from './domainEvents.ts';
 import { BoxStore } from './image/boxStore.ts';
 import { defaultTimeouts, type MachineTimeouts } from './machine.ts';
 import { MachineHost } from './machineHost.ts';
@@ -37,9 +36,6 @@ import { vmRequirements } from './requirements.ts';
 import { VmEnvironment } from './vmEnvironment.ts';
 import { stateOf } from './domainState.ts';
 import type { VmServices } from './vmGuest.ts';
-
-/** How long to wait before listening again where libvirt went away, in milliseconds. */
-const listenAgainMs = 5_000;
 
 /**
  * Answers of another computer's libvirt come after a login there, and each login costs; a session's libvirt begins
@@ -70,7 +66,9 @@ export class VmProvider implements EnvironmentProvider {
   readonly #environments = new Set<VmEnvironment>();
   readonly #changed = new Emitter<void>();
   readonly onDidChange = this.#changed.event;
-  readonly #watch = new SharedWatch((signal) => this.#listen(signal));
+  readonly #watch = new SharedWatch((signal) =>
+    listenToDomains(this.#runner, this.#log, () => this.#changed.fire(), signal),
+  );
 
   constructor(options: VmProviderOptions) {
     this.#storage = options.storage;
@@ -181,25 +179,6 @@ export class VmProvider implements EnvironmentProvider {
   }
 
   /** Hears libvirt's events until the signal fires; where libvirt goes away, asks again and again. */
-  async #listen(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      try {
-        await this.#runner.run(virshCommands.events(), {
-          signal,
-          onLine: (line) => {
-            if (parseEvent(line)?.event === 'lifecycle') this.#changed.fire();
-          },
-        });
-      } catch (error) {
-        if (isCancellation(error)) return;
-        this.#log.debug(`virsh event: ${String(error)}`);
-      }
-      // That the engine went away, or is back, is a change as well.
-      this.#changed.fire();
-      await delay(listenAgainMs, undefined, { signal }).catch(() => undefined);
-    }
-  }
-
   #isOurs(machine: IndexedMachine): boolean {
     return !path.relative(this.#storage, machine.vagrantfilePath).startsWith('..');
   }
