@@ -2,21 +2,19 @@ import * as l10n from '@vscode/l10n';
 import * as vscode from 'vscode';
 import { DisposableStore, type Disposable } from '../../base/disposable.ts';
 import { guestKinds, type GuestKind } from '../../base/kinds.ts';
-import type { Environment, EnvironmentDetails } from '../../environments/environment.ts';
+import type { Environment } from '../../environments/environment.ts';
 import type { Monitor } from '../model/monitor.ts';
 import type { ProjectModel } from '../model/projectModel.ts';
 import type { Others } from '../model/others.ts';
 import { activeUri } from './activeDecoration.ts';
-import type { FactNode, Node } from './nodes.ts';
-import type { SyncHealth } from '../../sync/liveSync.ts';
-import { syncNeedsPerson, syncRows } from './syncText.ts';
-import { editorRow, portsRow } from '../ports/portText.ts';
-import { credentialsRow } from '../credentials/credentialText.ts';
+import { environmentRows } from './environmentRows.ts';
+import { KeptRows } from './keptRows.ts';
+import type { EnvironmentNode, Node, RowNode } from './nodes.ts';
+import { SteadyFigures } from './steadyFigures.ts';
 import type { WindowCredentials } from '../credentials/windowCredentials.ts';
 import type { WindowEditors } from '../browserEditor/windowEditors.ts';
 import type { WindowPorts } from '../ports/windowPorts.ts';
-import { factRows, ignoredRow } from './factText.ts';
-import { environmentRow, kindName } from './rowText.ts';
+import { environmentRow, kindName, type Snapshot } from './rowText.ts';
 import {
   contextValue,
   describe,
@@ -26,7 +24,6 @@ import {
   portItem,
   projectItem,
 } from './items.ts';
-import type { RowText } from './row.ts';
 
 /** The view *Environments*: the projects' environments first, then the others of this computer. */
 export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposable {
@@ -36,9 +33,11 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
   readonly #editors: WindowEditors;
   readonly #credentials: WindowCredentials;
   readonly #nodes = new Map<string, Node>();
-  /** What each environment showed last; only a change of it redraws. */
+  readonly #kept = new KeptRows();
+  readonly #steady = new SteadyFigures();
+  /** What each environment's own row showed last; only a change of it redraws the row. */
   readonly #shown = new Map<string, string>();
-  readonly #changed = new vscode.EventEmitter<Node | undefined>();
+  readonly #changed = new vscode.EventEmitter<Node[] | undefined>();
   readonly onDidChangeTreeData = this.#changed.event;
   readonly #disposables = new DisposableStore();
   #models: readonly ProjectModel[] = [];
@@ -67,7 +66,7 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
     this.#disposables.add(
       others.onDidChange((kind) => {
         const node = this.#nodes.get(othersId(kind));
-        if (node) this.#changed.fire(node);
+        if (node) this.#changed.fire([node]);
       }),
     );
   }
@@ -75,6 +74,8 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
   setProjects(models: readonly ProjectModel[]): void {
     this.#models = models;
     this.#nodes.clear();
+    this.#kept.clear();
+    this.#steady.clear();
     this.#shown.clear();
     this.#changed.fire(undefined);
   }
@@ -85,9 +86,9 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
       case 'project':
         return node.model.environments.map((environment) => this.#environmentNode(node.model, environment));
       case 'environment':
-        return this.#facts(node);
+        return this.#rows(node);
       case 'fact':
-        return [...(node.children ?? [])];
+        return this.#kept.of(node);
       case 'others':
         return this.#others
           .list(node.kind)
@@ -147,76 +148,22 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
     return this.#keep({ type: 'environment', id: environmentId(environment), model, environment });
   }
 
-  #facts(node: Extract<Node, { type: 'environment' }>): Node[] {
-    const snapshot = this.#monitor.snapshot(node.environment);
-    if (!snapshot) return [];
-    const fact = (id: string, text: RowText): FactNode => ({
-      type: 'fact',
-      id: `${node.id}:${id}`,
-      fact: id,
-      text,
-      parent: node,
+  #rowsNow(node: EnvironmentNode, snapshot: Snapshot): RowNode[] {
+    const { environment } = node;
+    return environmentRows(node, snapshot, {
+      forwarded: this.#ports.find(environment)?.list ?? [],
+      editorRuns: this.#editors.find(environment)?.isRunning ?? false,
+      credentials: this.#credentials.shared(environment),
     });
-    const nodes: Node[] = factRows(snapshot).map(({ id, text }) =>
-      id === 'workspace' && snapshot.sync
-        ? this.#workspaceNode(fact(id, text), snapshot.sync, snapshot.now)
-        : fact(id, text),
-    );
-    const details = snapshot.details;
-    if (details) nodes.push(...this.#portsNode(node, details, fact));
-    if (this.#editors.find(node.environment)?.isRunning) nodes.push(fact('editor', editorRow()));
-    const shared = credentialsRow(this.#credentials.shared(node.environment));
-    if (shared) nodes.push(fact('credentials', shared));
-    const ignored = details && ignoredRow(details);
-    if (ignored) {
-      const parent = fact('ignored', ignored);
-      nodes.push({
-        ...parent,
-        children: details.ignored.map(({ property, reason }) => ({
-          type: 'fact',
-          id: `${parent.id}:${property}`,
-          fact: 'ignoredProperty',
-          text: { label: property, description: reason, tooltip: reason },
-          parent,
-        })),
-      });
-    }
-    return nodes;
   }
 
-  #workspaceNode(parent: FactNode, health: SyncHealth, now: Date): Node {
-    const children = syncRows(health, now).map(({ id, text }): Node => ({
-      type: 'fact',
-      id: `${parent.id}:${id}`,
-      fact: `sync-${id.replace(/:.*/s, '')}`,
-      text,
-      parent,
-    }));
-    return { ...parent, fact: syncNeedsPerson(health) ? 'workspaceAlarm' : 'workspace', children };
-  }
-
-  #portsNode(
-    { id, environment }: Extract<Node, { type: 'environment' }>,
-    { ports: config }: EnvironmentDetails,
-    fact: (id: string, text: RowText) => FactNode,
-  ): Node[] {
-    const forwarded = this.#ports.find(environment)?.list ?? [];
-    const row = portsRow(config, forwarded, environment.status.state === 'running');
-    if (!row) return [];
-    const parent = fact('ports', row);
-    if (forwarded.length === 0) return [parent];
-    const children = forwarded.map((port): Node => ({
-      type: 'port',
-      id: `${id}:port:${port.key}`,
-      environment,
-      port,
-      parent,
-    }));
-    return [{ ...parent, children }];
-  }
-
-  #environmentItem(node: Extract<Node, { type: 'environment' }>): vscode.TreeItem {
+  #rows(node: EnvironmentNode): RowNode[] {
     const snapshot = this.#monitor.snapshot(node.environment);
+    return snapshot ? this.#kept.put(node, this.#rowsNow(node, snapshot)) : [];
+  }
+
+  #environmentItem(node: EnvironmentNode): vscode.TreeItem {
+    const snapshot = this.#ownSnapshot(node);
     const item = new vscode.TreeItem(
       kindName(node.environment.kind),
       vscode.TreeItemCollapsibleState.Collapsed,
@@ -229,6 +176,12 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
     item.contextValue = contextValue('environment', snapshot);
     if (snapshot.active) item.collapsibleState = vscode.TreeItemCollapsibleState.Expanded;
     return item;
+  }
+
+  /** What the environment's own row shows. */
+  #ownSnapshot({ id, environment }: EnvironmentNode): Snapshot | undefined {
+    const snapshot = this.#monitor.snapshot(environment);
+    return snapshot && { ...snapshot, usage: this.#steady.next(id, snapshot.usage, snapshot.now.getTime()) };
   }
 
   #othersItem(node: Extract<Node, { type: 'others' }>): vscode.TreeItem {
@@ -253,25 +206,24 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
     return item;
   }
 
+  /** Draws again what says something else than before, and nothing beside it. */
   #redraw(environment: Environment): void {
     const node = this.#nodes.get(environmentId(environment));
+    if (node?.type !== 'environment') return;
+    const own = this.#ownSnapshot(node);
     const snapshot = this.#monitor.snapshot(environment);
-    if (!node || !snapshot) return;
+    if (!own || !snapshot) return;
     const shown = JSON.stringify([
-      environmentRow(snapshot),
-      factRows(snapshot),
-      snapshot.details?.ports,
-      this.#ports.find(environment)?.list,
-      this.#editors.find(environment)?.isRunning,
-      this.#credentials.shared(environment),
-      snapshot.details?.ignored,
-      [...snapshot.status.capabilities],
-      snapshot.active,
-      snapshot.sync && syncRows(snapshot.sync, snapshot.now),
+      environmentRow(own),
+      environmentIcon(own),
+      contextValue('environment', own),
+      own.active,
     ]);
-    if (this.#shown.get(node.id) === shown) return;
-    this.#shown.set(node.id, shown);
-    this.#changed.fire(node);
+    const changed = this.#kept.change(node, this.#rowsNow(node, snapshot));
+    if (this.#shown.get(node.id) !== shown) {
+      this.#shown.set(node.id, shown);
+      this.#changed.fire([node]);
+    } else if (changed.length > 0) this.#changed.fire(changed);
   }
 }
 

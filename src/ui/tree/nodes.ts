@@ -19,7 +19,7 @@ export type Node =
       readonly fact: string;
       readonly text: RowText;
       readonly parent: Node;
-      readonly children?: readonly Node[];
+      readonly children?: readonly RowNode[];
     }
   | {
       readonly type: 'port';
@@ -34,8 +34,13 @@ export type Node =
 /** A row that says one thing about what stands above it. */
 export type FactNode = Extract<Node, { type: 'fact' }>;
 
+export type EnvironmentNode = Extract<Node, { type: 'environment' }>;
+
+/** What stands below an environment. */
+export type RowNode = FactNode | Extract<Node, { type: 'port' }>;
+
 /** The environment's node that a row belongs to, or that it is. */
-export function environmentNodeOf(value: unknown): Extract<Node, { type: 'environment' }> | undefined {
+export function environmentNodeOf(value: unknown): EnvironmentNode | undefined {
   if (isEnvironmentNode(value)) return value;
   return hasType(value, 'fact') || isPortNode(value)
     ? environmentNodeOf((value as FactNode).parent)
@@ -43,7 +48,7 @@ export function environmentNodeOf(value: unknown): Extract<Node, { type: 'enviro
 }
 
 /** Tells an environment's node from whatever else a command may be called with. */
-export function isEnvironmentNode(value: unknown): value is Extract<Node, { type: 'environment' }> {
+export function isEnvironmentNode(value: unknown): value is EnvironmentNode {
   return hasType(value, 'environment');
 }
 
