@@ -1,5 +1,5 @@
 import * as l10n from '@vscode/l10n';
-import type { EnvironmentKind } from './kinds.ts';
+import type { EnvironmentKind, GuestKind } from './kinds.ts';
 
 /**
  * What a person can do about an error. Symbolic, because the rooms that raise errors know nothing of
@@ -15,6 +15,7 @@ export type Remedy =
   /** `line` and `column` count from 1. */
   | { readonly do: 'openFile'; readonly file: string; readonly line?: number; readonly column?: number }
   | { readonly do: 'openTerminal'; readonly kind: EnvironmentKind }
+  | { readonly do: 'open'; readonly kind: GuestKind }
   | { readonly do: 'rebuild'; readonly kind: EnvironmentKind }
   | { readonly do: 'destroy'; readonly kind: EnvironmentKind };
 
@@ -54,6 +55,7 @@ export type ErrorCode =
   | 'editor.missing'
   | 'editor.failed'
   | 'environment.gone'
+  | 'environment.interrupted'
   | 'environment.busy'
   | 'sync.failed'
   | 'sync.conflict'

@@ -31,6 +31,12 @@ export class FileLock {
     return taken ? new FileLock(file, content) : undefined;
   }
 
+  /** True while a living process has it. */
+  static async isTaken(file: string): Promise<boolean> {
+    const content = await read(file);
+    return content !== undefined && isHeld(content);
+  }
+
   /**
    * Waits for its turn.
    * @param onWait called once where it is not there at once

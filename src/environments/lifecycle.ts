@@ -1,7 +1,9 @@
-import { toSwitchyardError } from '../base/errors.ts';
+import * as l10n from '@vscode/l10n';
+import { SwitchyardError, toSwitchyardError } from '../base/errors.ts';
 import { Emitter } from '../base/event.ts';
 import type { Disposable } from '../base/disposable.ts';
 import { FileLock } from '../base/fileLock.ts';
+import type { GuestKind } from '../base/kinds.ts';
 import { capabilitiesOf } from './capabilities.ts';
 import type { EnvironmentState, EnvironmentStatus, OperationOptions } from './environment.ts';
 import { OperationQueue } from './operationQueue.ts';
@@ -13,6 +15,7 @@ const otherWindowMs = 60 * 60_000;
 const lookMs = 30_000;
 
 export interface LifecycleParts {
+  readonly kind: GuestKind;
   /** Only one window at a time changes the environment: the one that has this file. */
   readonly lockFile: string;
   /** Asks the engine, and tells what it finds by `found`. */
@@ -75,6 +78,25 @@ export class Lifecycle implements Disposable {
   /** What the engine says; passed over while an operation of ours is under way. */
   found(state: EnvironmentState, findings: Findings = {}): void {
     if (this.#underWay === undefined) this.#set(statusOf(state, findings, this.#activity));
+  }
+
+  /** What to say of one whose creation began and did not come to its end; nothing while somebody is at it. */
+  async halfMade(): Promise<SwitchyardError | undefined> {
+    const { kind, lockFile } = this.#parts;
+    if (await FileLock.isTaken(lockFile)) return undefined;
+    return new SwitchyardError({
+      code: 'environment.interrupted',
+      what:
+        kind === 'vm'
+          ? l10n.t('The virtual machine is only half made.')
+          : l10n.t('The container is only half made.'),
+      why: l10n.t('Its creation was interrupted.'),
+      next: l10n.t('Open it to have it made to its end, or destroy it.'),
+      remedies: [
+        { do: 'open', kind },
+        { do: 'destroy', kind },
+      ],
+    });
   }
 
   /** An operation begins to change the environment; until its end it is the status. */

@@ -77,6 +77,8 @@ function remedyTitle(remedy: Remedy): string {
       return l10n.t('Open File');
     case 'openTerminal':
       return l10n.t('Open Terminal');
+    case 'open':
+      return l10n.t('Open');
     case 'rebuild':
       return l10n.t('Rebuild');
     case 'destroy':
@@ -104,6 +106,8 @@ async function applyRemedy(remedy: Exclude<Remedy, { do: 'retry' }>): Promise<vo
       return openFile(remedy.file, remedy.line ?? 1, remedy.column ?? 1);
     case 'openTerminal':
       return run('switchyard.openTerminal', { kind: remedy.kind });
+    case 'open':
+      return run(remedy.kind === 'vm' ? 'switchyard.openInVm' : 'switchyard.openInContainer');
     case 'rebuild':
       return run('switchyard.rebuild', { kind: remedy.kind });
     case 'destroy':

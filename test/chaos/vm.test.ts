@@ -160,8 +160,14 @@ describe('a VM whose surroundings break', () => {
       for (const step of steps) {
         await environment.destroy(options);
         await kill('open', step);
-        expect((await environment.refresh(never)).state).toBe(await truth());
-        expect(await works()).toMatch(/^(create|running)$/);
+        const { state, problem } = await environment.refresh(never);
+        expect(state).toBe(await truth());
+        const how = await works();
+        expect(how).toMatch(/^(create|running)$/);
+        // What is made anew was shown as half made, and nothing else was.
+        const isHalfMade = problem?.code === 'environment.interrupted';
+        expect({ step, isHalfMade }).toEqual({ step, isHalfMade: how === 'create' && state !== 'absent' });
+        expect(environment.status.problem).toBeUndefined();
         expect(await ran()).toEqual(allHooks);
       }
     },

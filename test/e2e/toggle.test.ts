@@ -36,6 +36,15 @@ describe('one project, container and VM', () => {
     bounds.create,
   );
 
+  test(
+    'a button stays under the pointer while figures change',
+    async () => {
+      // Each second in the first minute; what the row itself says hardly does.
+      expect(await session.workbench.environments.row('Container').redrawsDuring('Up', 4)).toBeLessThan(3);
+    },
+    bounds.start,
+  );
+
   test('its terminal is inside the container, as the user that the config names', async () => {
     const { terminal } = session.workbench;
     expect(await terminal.run('whoami', bounds.start)).toBe('dev');

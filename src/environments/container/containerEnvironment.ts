@@ -48,6 +48,7 @@ export class ContainerEnvironment implements Environment {
     this.project = project;
     this.#parts = parts;
     this.#lifecycle = new Lifecycle({
+      kind: this.kind,
       lockFile: path.join(project.storage, 'container.lock'),
       look: (signal) => this.#guest.look(signal),
       cannotLook: () => l10n.t('The container cannot be looked up.'),
@@ -246,7 +247,9 @@ export class ContainerEnvironment implements Environment {
     }
     this.#lifecycle.found(stateOf(container.State.Status), {
       startedAt: container.State.Running ? new Date(container.State.StartedAt) : undefined,
-      problem: await this.#session.failedHook(container),
+      problem: (await this.#records.wasInterrupted())
+        ? await this.#lifecycle.halfMade()
+        : await this.#session.failedHook(container),
       drifted: await hasDrifted(this.project, await this.#records.read(container.Id)),
     });
   }

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import * as l10n from '@vscode/l10n';
+import type { SwitchyardError } from '../../base/errors.ts';
 import { silentProgress } from '../../base/progress.ts';
 import { readPorts } from '../../config/ports.ts';
 import type { Project } from '../../config/project.ts';
@@ -47,6 +48,7 @@ export class VmEnvironment implements Environment {
     this.project = project;
     this.#services = services;
     this.#lifecycle = new Lifecycle({
+      kind: this.kind,
       lockFile: path.join(project.storage, 'vm.lock'),
       look: (signal) => this.#look(signal),
       cannotLook: () => l10n.t('The virtual machine cannot be asked.'),
@@ -242,6 +244,14 @@ export class VmEnvironment implements Environment {
     return code === 0 ? stdout.toString('utf8').trim() : undefined;
   }
 
+  async #problem(
+    state: EnvironmentStatus['state'],
+    record: MachineRecord,
+  ): Promise<SwitchyardError | undefined> {
+    if (state !== 'absent' && record.phase === 'creating') return this.#lifecycle.halfMade();
+    return state === 'running' ? this.#guest.failedHook(record) : undefined;
+  }
+
   async #hasDrifted(record: MachineRecord): Promise<boolean> {
     try {
       const { own } = record;
@@ -273,7 +283,7 @@ export class VmEnvironment implements Environment {
     const startedAt = isRunning && record?.run?.id === run ? record?.run?.startedAt : undefined;
     this.#lifecycle.found(state, {
       startedAt: startedAt === undefined ? undefined : new Date(startedAt),
-      problem: isRunning && record ? await this.#guest.failedHook(record) : undefined,
+      problem: record && (await this.#problem(state, record)),
       snapshot: await this.#guest.snapshot(),
       keptVolumes,
       drifted: state !== 'absent' && record !== undefined && (await this.#hasDrifted(record)),

@@ -127,6 +127,32 @@ export class EnvironmentRow {
     await clickIcon(this.#named(label), action);
   }
 
+  /**
+   * How often the icons under the pointer were made anew while the row below of that label said `changes`
+   * new things.
+   */
+  async redrawsDuring(label: string, changes: number): Promise<number> {
+    const icons = this.#row.locator('.actions .action-label');
+    await this.#row.hover({ timeout: bounds.click });
+    let icon = await icons.first().elementHandle({ timeout: bounds.click });
+    let redraws = 0;
+    const said = new Set<string>();
+    await until(
+      `${this.#name} · ${label} says ${changes} new things`,
+      async () => {
+        if (!(await icon.isVisible())) {
+          redraws += 1;
+          icon = await icons.first().elementHandle({ timeout: bounds.click });
+        }
+        said.add(await textOf(this.#named(label).locator('.label-description')));
+        return said.size;
+      },
+      (size) => size > changes,
+      bounds.start,
+    );
+    return redraws;
+  }
+
   /** Clicks one of the icons that show while the pointer is on the row. */
   async inline(action: string): Promise<void> {
     await clickIcon(this.#row, action);

@@ -27,10 +27,13 @@ async function deadPid(): Promise<number> {
 
 describe('a lock', () => {
   it('is one taker’s at a time, and free after its release', async () => {
+    expect(await FileLock.isTaken(file)).toBe(false);
     const first = await FileLock.take(file);
     expect(first).toBeDefined();
+    expect(await FileLock.isTaken(file)).toBe(true);
     expect(await FileLock.take(file)).toBeUndefined();
     await first?.release();
+    expect(await FileLock.isTaken(file)).toBe(false);
     const second = await FileLock.take(file);
     expect(second).toBeDefined();
     // No longer its own to release.

@@ -31,6 +31,7 @@ describe('Lifecycle', () => {
 
   function make(): Lifecycle {
     const made: Lifecycle = new Lifecycle({
+      kind: 'vm',
       lockFile: path.join(folder, 'lock'),
       look: () => {
         looks += 1;
@@ -130,5 +131,18 @@ describe('Lifecycle', () => {
     await Promise.all([mine, theirs]);
     expect(entered).toBe(true);
     window.dispose();
+  });
+
+  it('says of a half-made one that it is, unless somebody is at it', async () => {
+    expect(await lifecycle.halfMade()).toMatchObject({
+      code: 'environment.interrupted',
+      remedies: [
+        { do: 'open', kind: 'vm' },
+        { do: 'destroy', kind: 'vm' },
+      ],
+    });
+    await lifecycle.locked(options, async () => {
+      expect(await lifecycle.halfMade()).toBeUndefined();
+    });
   });
 });
