@@ -158,12 +158,12 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
   }
 
   #rows(node: EnvironmentNode): RowNode[] {
-    const snapshot = this.#monitor.snapshot(node.environment);
+    const snapshot = this.#snapshot(node);
     return snapshot ? this.#kept.put(node, this.#rowsNow(node, snapshot)) : [];
   }
 
   #environmentItem(node: EnvironmentNode): vscode.TreeItem {
-    const snapshot = this.#ownSnapshot(node);
+    const snapshot = this.#snapshot(node);
     const item = new vscode.TreeItem(
       kindName(node.environment.kind),
       vscode.TreeItemCollapsibleState.Collapsed,
@@ -178,8 +178,7 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
     return item;
   }
 
-  /** What the environment's own row shows. */
-  #ownSnapshot({ id, environment }: EnvironmentNode): Snapshot | undefined {
+  #snapshot({ id, environment }: EnvironmentNode): Snapshot | undefined {
     const snapshot = this.#monitor.snapshot(environment);
     return snapshot && { ...snapshot, usage: this.#steady.next(id, snapshot.usage, snapshot.now.getTime()) };
   }
@@ -210,14 +209,13 @@ export class EnvironmentsTree implements vscode.TreeDataProvider<Node>, Disposab
   #redraw(environment: Environment): void {
     const node = this.#nodes.get(environmentId(environment));
     if (node?.type !== 'environment') return;
-    const own = this.#ownSnapshot(node);
-    const snapshot = this.#monitor.snapshot(environment);
-    if (!own || !snapshot) return;
+    const snapshot = this.#snapshot(node);
+    if (!snapshot) return;
     const shown = JSON.stringify([
-      environmentRow(own),
-      environmentIcon(own),
-      contextValue('environment', own),
-      own.active,
+      environmentRow(snapshot),
+      environmentIcon(snapshot),
+      contextValue('environment', snapshot),
+      snapshot.active,
     ]);
     const changed = this.#kept.change(node, this.#rowsNow(node, snapshot));
     if (this.#shown.get(node.id) !== shown) {

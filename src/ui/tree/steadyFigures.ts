@@ -2,13 +2,13 @@ import type { Usage } from '../../environments/environment.ts';
 
 /** How long figures stand before ones that hardly differ replace them, in milliseconds. */
 const standMs = 10_000;
-/** A difference that is shown at once: processor use in percentage points, memory as a share. */
-const telling = { cpuPoints: 10, memoryShare: 0.1 };
+/** A difference that is shown at once: processor use in percentage points, bytes as a share. */
+const telling = { cpuPoints: 10, share: 0.1 };
 
 /**
- * The figures in an environment's own row, which is redrawn whole: whatever is under the pointer goes with
- * it, a button that is being pressed, a tooltip that is being read. They follow at once what a person would
- * notice, and the rest now and then; the rows below say each figure as it is.
+ * The figures that an environment's rows show. They follow at once what a person would notice, and the rest
+ * now and then: VS Code draws a row whole, and whatever is under the pointer goes with it, a button that is
+ * being pressed, a tooltip that is being read.
  */
 export class SteadyFigures {
   readonly #standing = new Map<string, { readonly usage: Usage; readonly since: number }>();
@@ -33,7 +33,8 @@ export class SteadyFigures {
 function isAlike(shown: Usage, usage: Usage): boolean {
   return (
     isNear(shown.cpuPercent, usage.cpuPercent, telling.cpuPoints) &&
-    isNear(shown.memoryBytes, usage.memoryBytes, (shown.memoryBytes ?? 0) * telling.memoryShare)
+    isNear(shown.memoryBytes, usage.memoryBytes, (shown.memoryBytes ?? 0) * telling.share) &&
+    isNear(shown.diskBytes, usage.diskBytes, (shown.diskBytes ?? 0) * telling.share)
   );
 }
 

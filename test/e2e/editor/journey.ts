@@ -40,6 +40,8 @@ export function browserEditorJourney(name: 'Container' | 'VM'): void {
       'opens by a click, with the project in it',
       async () => {
         const { environments, notifications } = session.workbench;
+        // What its menu offers is what could be done when it was opened.
+        await environments.row(name).waitFor(/^up\b/);
         inner = await session.opened(async () => {
           await environments.row(name).menu('Open Browser Editor');
           await notifications.answer('Copy');

@@ -2,18 +2,18 @@ import { describe, expect, it } from 'vitest';
 import type { Usage } from '../../../../src/environments/environment.ts';
 import { SteadyFigures } from '../../../../src/ui/tree/steadyFigures.ts';
 
-function usage(cpuPercent: number | undefined, memoryBytes: number | undefined): Usage {
+function usage(cpuPercent: number | undefined, memoryBytes: number | undefined, diskBytes = 50): Usage {
   return {
     cpuPercent,
     cpus: 2,
     memoryBytes,
     memoryLimitBytes: undefined,
-    diskBytes: undefined,
+    diskBytes,
     diskBaseBytes: undefined,
   };
 }
 
-describe('the figures in the own row of an environment', () => {
+describe('the figures of an environment in the tree', () => {
   it('stand while they hardly differ, for ten seconds', () => {
     const figures = new SteadyFigures();
     const first = usage(2, 100);
@@ -28,6 +28,7 @@ describe('the figures in the own row of an environment', () => {
     ['the processors are used more', usage(2, 100), usage(13, 100)],
     ['or less', usage(40, 100), usage(20, 100)],
     ['the memory grew', usage(2, 100), usage(2, 111)],
+    ['the disk grew', usage(2, 100, 50), usage(2, 100, 56)],
     ['a figure came to be known', usage(undefined, 100), usage(2, 100)],
     ['or is no longer', usage(2, 100), usage(2, undefined)],
   ])('follow at once where %s', (_, before, after) => {
