@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import * as l10n from '@vscode/l10n';
 import type { ClientChannel } from 'ssh2';
+import { abortable } from '../base/abort.ts';
 import { DisposableStore, toDisposable } from '../base/disposable.ts';
 import { SwitchyardError } from '../base/errors.ts';
 import { Emitter, type Event } from '../base/event.ts';
@@ -63,6 +64,7 @@ export class SshConnection implements Connection {
   readonly #target: SshTarget;
   readonly #defaults: SshDefaults;
   readonly #login: SshLogin;
+  readonly #life = new AbortController();
   readonly #owned = new DisposableStore();
   readonly #bulk: SshBulk;
   readonly #closed = new Emitter<Error | undefined>();
@@ -191,20 +193,31 @@ export class SshConnection implements Connection {
     this.#onClose();
   }
 
-  /** A second login, made the first time that somebody else than the connection's user is asked for. */
+  /**
+   * A second login, made the first time that somebody else than the connection's user is asked for. It is the
+   * connection's: whoever does not wait for it any more leaves it to those who do.
+   */
   async #adminLogin(admin: string, signal: AbortSignal): Promise<SshLogin> {
-    const opening = (this.#admin ??= login(this.#target, admin, slowLoginMs, signal).then((opened) => {
+    if (this.#isClosed) throw this.#gone();
+    try {
+      return await abortable((this.#admin ??= this.#beginAdminLogin(admin)), signal);
+    } catch (error) {
+      throw this.#life.signal.aborted ? this.#gone() : error;
+    }
+  }
+
+  #beginAdminLogin(admin: string): Promise<SshLogin> {
+    const opening = login(this.#target, admin, slowLoginMs, this.#life.signal).then((opened) => {
       opened.client.on('error', () => undefined);
-      opened.client.once('close', () => (this.#admin = undefined));
+      opened.client.once('close', forget);
       this.#owned.add(toDisposable(() => hangUp(opened)));
       return opened;
-    }));
-    try {
-      return await opening;
-    } catch (error) {
-      this.#admin = undefined;
-      throw error;
-    }
+    });
+    const forget = (): void => {
+      if (this.#admin === opening) this.#admin = undefined;
+    };
+    opening.catch(forget);
+    return opening;
   }
 
   /** Opens a channel within a bound; one that comes too late is closed again. */
@@ -256,6 +269,7 @@ export class SshConnection implements Connection {
   #onClose(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#life.abort(new DOMException('The connection was closed.', 'AbortError'));
     this.#owned.dispose();
     this.#closed.fire(this.#failure);
     this.#closed.dispose();

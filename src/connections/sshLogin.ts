@@ -70,10 +70,10 @@ export async function login(
   signal: AbortSignal,
   dialled?: Duplex,
 ): Promise<SshLogin> {
-  if (signal.aborted) dialled?.destroy();
-  signal.throwIfAborted();
   // Lazily: ssh2 is heavy and a window may never need it.
   const { default: ssh2 } = await import('ssh2');
+  if (signal.aborted) dialled?.destroy();
+  signal.throwIfAborted();
   const known = target.hostKeys.map(keyBlob);
   let offered: Buffer | undefined;
   const client = new ssh2.Client();

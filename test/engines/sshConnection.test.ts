@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { chmod } from 'node:fs/promises';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectSsh, type SshConnection, type SshTarget } from '../../src/connections/sshConnection.ts';
 import { generateKeys } from '../../src/environments/vm/image/keys.ts';
@@ -22,6 +24,8 @@ describe('a connection over SSH, with a real sshd', () => {
       hostKeys: [readFileSync(path.join(server.folder, 'host.pub'), 'utf8')],
       admin: 'root',
     };
+    // Not only root may read whose keys open.
+    await chmod(server.folder, 0o711);
     connection = await connectSsh(target, { cwd: '/usr', env: { A: 'from the defaults' } }, never);
   });
 
@@ -127,6 +131,30 @@ describe('a connection over SSH, with a real sshd', () => {
     expect(second.isClosed).toBe(true);
     expect(closed).toBe(1);
     await expect(second.exec({ argv: ['true'] }, never)).rejects.toMatchObject({ code: 'environment.gone' });
+  });
+
+  it('logs in as root once for all who ask, also where the first of them does not wait for it', async () => {
+    const second = await connectSsh({ ...target, user: 'nobody' }, { env: {} }, never);
+    const impatient = new AbortController();
+    const first = second.exec({ argv: ['true'], user: 'root' }, impatient.signal);
+    const other = output(second, ['id', '-un'], { user: 'root' });
+    // By then the login is under way.
+    await setImmediate();
+    impatient.abort(new Error('no longer'));
+    await expect(first).rejects.toThrow('no longer');
+    expect(await other).toBe('root');
+    second.dispose();
+    await expect(output(second, ['true'], { user: 'root' })).rejects.toMatchObject({
+      code: 'environment.gone',
+    });
+  });
+
+  it('ends a login as root that is under way when it is disposed', async () => {
+    const second = await connectSsh({ ...target, user: 'nobody' }, { env: {} }, never);
+    const asked = second.exec({ argv: ['true'], user: 'root' }, never);
+    await setImmediate();
+    second.dispose();
+    await expect(asked).rejects.toMatchObject({ code: 'environment.gone' });
   });
 
   it('takes its programs along when it is disposed, also where the machine says nothing any more', async () => {
