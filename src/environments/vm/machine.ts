@@ -1,22 +1,24 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as l10n from '@vscode/l10n';
-import { pollUntil } from '../../base/abort.ts';
 import { SwitchyardError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
-import { lastLines, type Command, type Runner } from '../../base/process.ts';
+import type { Command, Runner } from '../../base/process.ts';
 import { silentProgress, type Progress } from '../../base/progress.ts';
 import { vagrantCommands, type VagrantPlace } from '../../engines/vagrant.ts';
 import { virshCommands } from '../../engines/virsh.ts';
 import type { DomainInfo, DomainStats } from '../../engines/virshAnswers.ts';
 import { isNoDomain, virshError } from '../../engines/virshErrors.ts';
 import { bootFailure, noAnswer } from './bootFailure.ts';
+import { abortDeaf } from './deafMachine.ts';
 import { forwardedPort } from './forwardedPort.ts';
 import type { MachineAddress } from './machineAddress.ts';
+import { lastOfConsole } from './machineConsole.ts';
 import { MachineDisks } from './machineDisks.ts';
 import type { MachineHost } from './machineHost.ts';
 import { VolumeDisks } from './mounts/volumeDisks.ts';
 import { ensureNetwork } from './network.ts';
+import { powerOff } from './powerOff.ts';
 import { Renewal } from './renewal.ts';
 import { runVagrant } from './runVagrant.ts';
 import { vagrantfile, type VagrantfileInput } from './vagrantfile.ts';
@@ -35,16 +37,6 @@ export interface MachineTimeouts {
 }
 
 export const defaultTimeouts: MachineTimeouts = { bootMs: 300_000, shutdownMs: 60_000, lockMs: 60_000 };
-
-/** What moves the cursor and colours text on a terminal. */
-// eslint-disable-next-line no-control-regex -- an escape sequence begins with a control character
-const terminalCodes = /\u001b(?:\[[0-9;?]*[A-Za-z]|[A-Z])|\r/g;
-
-/** How often to ask for what raises no event, in milliseconds. */
-const pollMs = 250;
-
-/** After how long to ask a guest again to power off: one that is only just starting does not hear, in milliseconds. */
-const askAgainMs = 5_000;
 
 /**
  * One project's virtual machine: Vagrant makes and destroys it, libvirt does and answers everything else
@@ -173,7 +165,8 @@ export class Machine {
     const deaf = new AbortController();
     const over = new AbortController();
     const bounded = AbortSignal.any([signal, deaf.signal]);
-    const watching = hasNetwork && this.#watchForAddress(deaf, AbortSignal.any([bounded, over.signal]));
+    const watched = { timeoutMs: this.#timeouts.bootMs, log: this.#log };
+    const watching = hasNetwork && abortDeaf(this, deaf, watched, AbortSignal.any([bounded, over.signal]));
     try {
       await this.#vagrant(vagrantCommands.up(this.place, machineName, 'libvirt'), what, progress, bounded);
     } catch (error) {
@@ -186,25 +179,6 @@ export class Machine {
     } finally {
       over.abort();
       await watching;
-    }
-  }
-
-  /** Gives up on a machine that runs and asks for no address; Vagrant itself would wait for ten minutes. */
-  async #watchForAddress(giveUp: AbortController, signal: AbortSignal): Promise<void> {
-    let runsSince: number | undefined;
-    const look = async (): Promise<true | undefined> => {
-      const info = await this.info(signal);
-      if (info?.state !== 'running') return undefined;
-      runsSince ??= performance.now();
-      if ((await this.address(signal)) !== undefined) return true;
-      if (performance.now() - runsSince > this.#timeouts.bootMs) giveUp.abort();
-      return undefined;
-    };
-    try {
-      await pollUntil(look, { everyMs: 2_000, timeoutMs: Infinity, signal });
-    } catch (error) {
-      // Only Vagrant's own end says how it went.
-      if (!signal.aborted) this.#log.warn(`The machine's address: ${String(error)}`);
     }
   }
 
@@ -221,28 +195,17 @@ export class Machine {
 
   /** Asks it to power off, and pulls the plug where it does not. */
   async stop(progress: Progress, signal: AbortSignal): Promise<void> {
-    const isOff = async (): Promise<true | undefined> => {
-      const info = await this.info(signal);
-      return info === undefined || info.state === 'shut off' ? true : undefined;
-    };
-    let asked = -Infinity;
-    const goes = async (): Promise<true | undefined> => {
-      if (await isOff()) return true;
-      if (performance.now() - asked < askAgainMs) return undefined;
-      asked = performance.now();
-      try {
-        await this.#virsh(virshCommands.shutdown(this.domain), signal);
-      } catch (error) {
-        // Between the look and the word it may have gone.
-        if (!(await isOff())) throw error;
-      }
-      return undefined;
-    };
-    const off = await pollUntil(goes, { everyMs: pollMs, timeoutMs: this.#timeouts.shutdownMs, signal });
-    if (off) return;
-    progress.line(
-      l10n.t('It did not power off in {0} s; pulling the plug.', this.#timeouts.shutdownMs / 1000),
+    const { shutdownMs } = this.#timeouts;
+    const isOff = await powerOff(
+      {
+        isOff: async () => ((await this.info(signal))?.state ?? 'shut off') === 'shut off',
+        ask: () => this.#virsh(virshCommands.shutdown(this.domain), signal),
+      },
+      shutdownMs,
+      signal,
     );
+    if (isOff) return;
+    progress.line(l10n.t('It did not power off in {0} s; pulling the plug.', shutdownMs / 1000));
     await this.#virsh(virshCommands.destroy(this.domain), signal);
   }
 
@@ -289,14 +252,7 @@ export class Machine {
 
   /** The last lines that it printed on its serial console; undefined where nobody here can read it. */
   async console(): Promise<string | undefined> {
-    if (this.consoleFile === undefined) return undefined;
-    try {
-      const printed = await readFile(this.consoleFile, 'utf8');
-      return lastLines(printed.replaceAll(terminalCodes, ''), 40);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      return '';
-    }
+    return this.consoleFile === undefined ? undefined : lastOfConsole(this.consoleFile);
   }
 
   async #withVolumes(use: (volumes: VolumeDisks) => Promise<void>): Promise<void> {
