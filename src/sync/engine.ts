@@ -3,6 +3,7 @@ import type { Baseline } from './baseline.ts';
 import type { BulkUpload } from './bulk.ts';
 import { sizeOf, typeOf } from './entry.ts';
 import { gitFolderOf, isGitLock, isGitObject } from './git.ts';
+import { GitLocks } from './gitLocks.ts';
 import { freshObjects } from './gitObjects.ts';
 import { checkEmptied, DeletionGuard } from './halts.ts';
 import type { LargeStream } from './largeStream.ts';
@@ -14,6 +15,7 @@ import type { SideName } from './side.ts';
 import { below, moveAside } from './moveAside.ts';
 import { NameClashes } from './nameClashes.ts';
 import { makePlan } from './planner.ts';
+import { add, nothing, type StepReport } from './stepReport.ts';
 import { Transfer, type Sides } from './transfer.ts';
 import type { TransferCount, Trees } from './transferBook.ts';
 
@@ -34,15 +36,6 @@ export interface EngineParts {
   readonly onSent: (count: TransferCount) => void;
 }
 
-/** What one step did and could not do. */
-export interface StepReport {
-  readonly changed: Record<SideName, number>;
-  readonly conflicts: readonly { readonly path: BytePath; readonly copy: BytePath }[];
-  /** Changed while it was worked on: to be looked at again. */
-  readonly again: ReadonlySet<BytePath>;
-  readonly full: ReadonlySet<SideName>;
-}
-
 /** How often a whole scan is repeated where something changed under way. */
 const maxPasses = 6;
 /**
@@ -61,7 +54,7 @@ export class Engine {
   readonly postponed = new Set<BytePath>();
   readonly #parts: EngineParts;
   #trees: Trees = { host: new Map(), guest: new Map() };
-  readonly #locks: Record<SideName, Set<BytePath>> = { host: new Set(), guest: new Set() };
+  readonly #locks = new GitLocks();
   readonly #clashes = new NameClashes();
 
   constructor(parts: EngineParts) {
@@ -131,16 +124,7 @@ export class Engine {
     ]);
     this.#trees = { host: host.entries, guest: guest.entries };
     for (const side of ['host', 'guest'] as const) {
-      this.#locks[side].clear();
-      await eachInSlices(
-        this.#trees[side].keys(),
-        (path) => {
-          if (!isGitLock(path)) return;
-          this.#locks[side].add(path);
-          this.#trees[side].delete(path);
-        },
-        signal,
-      );
+      await this.#locks.takeFrom(side, this.#trees[side], signal);
     }
     this.heldBack.clear();
     this.skipped.clear();
@@ -164,7 +148,7 @@ export class Engine {
     for (const [index, path] of paths.entries()) {
       const entry = found[index];
       if (isGitLock(path)) {
-        this.#lock(side, path, entry !== undefined, touched);
+        if (this.#locks.note(side, path, entry !== undefined)) this.#touchWaiting(path, touched);
         continue;
       }
       const known = tree.get(path);
@@ -182,13 +166,9 @@ export class Engine {
     }
   }
 
-  #lock(side: SideName, path: BytePath, stands: boolean, touched: Set<BytePath>): void {
-    if (stands) {
-      this.#locks[side].add(path);
-      return;
-    }
-    if (!this.#locks[side].delete(path)) return;
-    const folder = gitFolderOf(path);
+  /** What waited for this lock to go. */
+  #touchWaiting(lock: BytePath, touched: Set<BytePath>): void {
+    const folder = gitFolderOf(lock);
     for (const waiting of this.postponed) if (gitFolderOf(waiting) === folder) touched.add(waiting);
   }
 
@@ -268,8 +248,7 @@ export class Engine {
 
   /** Tells of each action of a plan whether it may be done now; remembers those that may not. */
   #isDue(unsaved: ReadonlySet<BytePath>): (action: Action) => boolean {
-    const locked = new Set<BytePath | undefined>();
-    for (const lock of [...this.#locks.host, ...this.#locks.guest]) locked.add(gitFolderOf(lock));
+    const locked = this.#locks.folders();
     return (action) => {
       const git = gitFolderOf(action.path);
       if (git !== undefined && locked.has(git)) {
@@ -293,24 +272,6 @@ export class Engine {
 
 function reachesHost(action: Action): boolean {
   return (action.do === 'copy' && action.to === 'host') || (action.do === 'remove' && action.on === 'host');
-}
-
-/** Nothing to do, and nothing left. */
-export const nothing: StepReport = {
-  changed: { host: 0, guest: 0 },
-  conflicts: [],
-  again: new Set(),
-  full: new Set(),
-};
-
-/** Two steps, one after the other. */
-export function add(a: StepReport, b: StepReport): StepReport {
-  return {
-    changed: { host: a.changed.host + b.changed.host, guest: a.changed.guest + b.changed.guest },
-    conflicts: [...a.conflicts, ...b.conflicts],
-    again: b.again,
-    full: new Set([...a.full, ...b.full]),
-  };
 }
 
 async function sumUp(actions: readonly Action[], signal: AbortSignal): Promise<TransferCount> {

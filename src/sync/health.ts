@@ -2,7 +2,7 @@ import * as l10n from '@vscode/l10n';
 import type { SwitchyardError } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
 import type { CarryReport } from './carrier.ts';
-import type { StepReport } from './engine.ts';
+import type { StepReport } from './stepReport.ts';
 import type { HeldChange, SyncConflict, SyncHalt, SyncHealth } from './liveSync.ts';
 import { toText, type BytePath } from './path.ts';
 import { diskFull, skipReason } from './reasons.ts';

@@ -4,11 +4,12 @@ import { Timers } from '../base/timers.ts';
 import { Turns } from '../base/turns.ts';
 import { Agenda, type Due } from './agenda.ts';
 import type { Baseline } from './baseline.ts';
-import { add, Engine, nothing, type EngineParts, type StepReport } from './engine.ts';
+import { Engine, type EngineParts } from './engine.ts';
 import { Emptied } from './halts.ts';
 import type { BytePath } from './path.ts';
 import type { Side, SideName, WatchEvents } from './side.ts';
 import { Settling } from './settling.ts';
+import { add, nothing, type StepReport } from './stepReport.ts';
 import { Verifying } from './verifying.ts';
 
 /** A side that can be given up. */

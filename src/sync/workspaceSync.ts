@@ -5,7 +5,7 @@ import { SwitchyardError } from '../base/errors.ts';
 import { silentProgress, type Progress } from '../base/progress.ts';
 import type { CarryReport, CarryRequest } from './carrier.ts';
 import { ConflictBook } from './conflictBook.ts';
-import type { StepReport } from './engine.ts';
+import type { StepReport } from './stepReport.ts';
 import type { HaltAnswer, LiveSync, SyncHealth, TwoVersions } from './liveSync.ts';
 import type { FileLock } from '../base/fileLock.ts';
 import { keepBaseline, takeBaseline } from './baselineCopies.ts';

@@ -12,20 +12,18 @@ import type {
   Outcome,
   Piece,
   ReadAnswer,
-  Refusal,
   ScanResult,
   Side,
   SideIdentity,
   WatchEvents,
 } from '../side.ts';
 import type { AgentClient } from './agentClient.ts';
+import { dataOf, outcomeOf, wordsOf } from './operations.ts';
 import { ProtocolError, protocolVersion, type Field } from './protocol.ts';
 
 /** How many bytes of operations go in one request. */
 const batchBytes = 2 * 1024 * 1024;
 const batchCount = 500;
-
-const refusals: readonly string[] = ['stale', 'notEmpty', 'noSpace', 'denied', 'failed'] satisfies Refusal[];
 
 /** The folder that an agent works on: absolute in the guest, with a key of its own for what is kept of it. */
 export interface AgentFolder {
@@ -95,7 +93,7 @@ export class AgentSide implements Side, Disposable {
     const said: Hello = {
       agent: agent ?? '',
       identity: { root: root ?? '', boot: boot ?? '' },
-      staging: Buffer.from(staging ?? '', 'latin1').toString('utf8'),
+      staging: asText(staging ?? ''),
       hasTar: tar === '1',
     };
     const isShellSilent = startedBy === 'shell' ? client.noiseBytes === 0 : undefined;
@@ -189,7 +187,7 @@ export class AgentSide implements Side, Disposable {
       let end = at;
       while (end < operations.length && end - at < batchCount && bytes < batchBytes) {
         const operation = operations[end];
-        if (operation?.do === 'file' && 'data' in operation.content) bytes += operation.content.data.length;
+        if (operation) bytes += dataOf(operation)?.length ?? 0;
         end += 1;
       }
       await this.client.ready();
@@ -253,18 +251,10 @@ export class AgentSide implements Side, Disposable {
   }
 
   async #apply(operations: readonly Operation[], signal: AbortSignal): Promise<Outcome[]> {
-    const fields = await this.client.ask('apply', operations.flatMap(encodeOperation), signal);
+    const fields = await this.client.ask('apply', operations.flatMap(fieldsOf), signal);
     return operations.map((operation, index): Outcome => {
       const [status = '', print = '', target = ''] = text(fields, index * 3, 3);
-      if (status === 'ok') {
-        const path = operation.do === 'move' ? operation.to : operation.path;
-        return {
-          done: true,
-          entry: print === '' ? undefined : { ...readRecord(print, path, target), racy: true },
-        };
-      }
-      if (!refusals.includes(status)) throw new BadRecord(`${JSON.stringify(status)} is no outcome.`);
-      return { done: false, why: status as Refusal, message: Buffer.from(print, 'latin1').toString('utf8') };
+      return outcomeOf(operation, { status, print, target }, asText);
     });
   }
 }
@@ -294,28 +284,13 @@ function text(fields: readonly Buffer[], from: number, count: number): string[] 
   return fields.slice(from, from + count).map((field) => field.toString('latin1'));
 }
 
-function encodeOperation(operation: Operation): Field[] {
-  switch (operation.do) {
-    case 'folder':
-      return ['folder', operation.path, '-', '', '', ''];
-    case 'file': {
-      const { content } = operation;
-      return [
-        'file',
-        operation.path,
-        operation.expect,
-        operation.executable ? '1' : '0',
-        'data' in content ? 'data' : content.staged,
-        'data' in content ? content.data : String(content.size),
-      ];
-    }
-    case 'link':
-      return ['link', operation.path, operation.expect, operation.target, '', ''];
-    case 'mode':
-      return ['mode', operation.path, operation.expect, operation.executable ? '1' : '0', '', ''];
-    case 'remove':
-      return ['remove', operation.path, operation.expect, '', '', ''];
-    case 'move':
-      return ['move', operation.path, operation.expect, operation.to, '', ''];
-  }
+function fieldsOf(operation: Operation): Field[] {
+  const words = wordsOf(operation);
+  const data = dataOf(operation);
+  return data ? [...words.slice(0, -1), data] : [...words];
+}
+
+/** Of bytes that were read as Latin-1. */
+function asText(bytes: string): string {
+  return Buffer.from(bytes, 'latin1').toString('utf8');
 }

@@ -15,13 +15,13 @@ import type {
   Outcome,
   Piece,
   ReadAnswer,
-  Refusal,
   ScanResult,
   Side,
   SideIdentity,
   WatchEvents,
 } from '../side.ts';
 import { AgentFault } from './agentClient.ts';
+import { dataOf, outcomeOf, wordsOf } from './operations.ts';
 import { ProtocolError, maxNoiseBytes } from './protocol.ts';
 import { Fields, listed, literalNames } from './shellAnswer.ts';
 
@@ -32,8 +32,6 @@ const batch = { count: 200, bytes: 2 * 1024 * 1024, paths: 500 };
 const looks = 8;
 /** How old, in seconds, a change must be to be told by the clock of a guest that tells whole seconds. */
 const racySeconds = 3;
-
-const refusals: readonly string[] = ['stale', 'notEmpty', 'noSpace', 'denied', 'failed'] satisfies Refusal[];
 
 interface Folder {
   readonly path: string;
@@ -171,15 +169,16 @@ export class ShellSide implements Side, Disposable {
         const operation = operations[end];
         if (!operation || faultOf(operation) !== undefined) continue;
         lines.push(`operate ${wordsOf(operation).map(quote).join(' ')}`);
-        if (operation.do !== 'file' || !('data' in operation.content)) continue;
-        data.push(operation.content.data);
-        bytes += operation.content.data.length;
+        const content = dataOf(operation);
+        if (!content) continue;
+        data.push(content);
+        bytes += content.length;
       }
       const answer = await this.#ask([...lines, 'prune'].join('\n'), data, signal);
       for (const operation of operations.slice(at, end)) {
         const fault = faultOf(operation);
         outcomes.push(
-          fault === undefined ? outcomeOf(operation, answer) : { done: false, why: 'denied', message: fault },
+          fault === undefined ? outcomeIn(answer, operation) : { done: false, why: 'denied', message: fault },
         );
       }
       at = end;
@@ -290,34 +289,8 @@ function faultOf(operation: Operation): string | undefined {
   return paths.map(pathFault).find((fault) => fault !== undefined);
 }
 
-function wordsOf(operation: Operation): string[] {
-  const { path } = operation;
-  switch (operation.do) {
-    case 'folder':
-      return ['folder', path, '-', '', '', ''];
-    case 'file': {
-      const { content, executable } = operation;
-      const [how, size] = 'data' in content ? ['data', content.data.length] : [content.staged, content.size];
-      return ['file', path, operation.expect, executable ? '1' : '0', how, String(size)];
-    }
-    case 'link':
-      return ['link', path, operation.expect, operation.target, '', ''];
-    case 'mode':
-      return ['mode', path, operation.expect, operation.executable ? '1' : '0', '', ''];
-    case 'remove':
-      return ['remove', path, operation.expect, '', '', ''];
-    case 'move':
-      return ['move', path, operation.expect, operation.to, '', ''];
-  }
-}
-
-function outcomeOf(operation: Operation, answer: Fields): Outcome {
+function outcomeIn(answer: Fields, operation: Operation): Outcome {
   const [status, print, target] = [answer.text(), answer.bytes(), answer.bytes()];
   const path = operation.do === 'move' ? operation.to : operation.path;
-  if (status === 'ok') {
-    const entry = print === '' ? undefined : { ...readRecord(print, path, target), racy: true };
-    return { done: true, entry };
-  }
-  if (!refusals.includes(status)) throw new BadRecord(`${JSON.stringify(status)} is no outcome.`);
-  return { done: false, why: status as Refusal, message: `${nameOf(path)}: ${print}` };
+  return outcomeOf(operation, { status, print, target }, (why) => `${nameOf(path)}: ${why}`);
 }

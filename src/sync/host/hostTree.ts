@@ -1,23 +1,22 @@
 import * as fs from 'node:fs';
-import * as path from 'node:path';
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { typeOf, type Entry } from '../entry.ts';
-import { ancestorsOf, linkEscapes, nameOf, pathFault, toBuffer, type BytePath } from '../path.ts';
+import { ancestorsOf, linkEscapes, nameOf, pathFault, type BytePath } from '../path.ts';
 import type { PathRules } from '../patterns.ts';
-import { wholeFileBytes, type Operation, type Outcome, type Refusal } from '../side.ts';
+import { wholeFileBytes, type Operation, type Outcome } from '../side.ts';
 import {
   codeOf,
   executableMode,
-  isZeros,
   openOrUndefined,
   placeOf,
   readFully,
   refusalOf,
-  writeFully,
   type Place,
 } from './hostFiles.ts';
 import { entryAt, printOf, scanFolder } from './hostScan.ts';
+import { HostStaging } from './hostStaging.ts';
 import { HostTrash } from './hostTrash.ts';
+import { Refused } from './refused.ts';
 
 /** Where a host tree keeps what is not the workspace. All absolute paths. */
 export interface HostFolders {
@@ -33,14 +32,6 @@ export interface HostFolders {
 /** How much of a large file one piece holds. */
 export const pieceBytes = 1024 * 1024;
 
-class Refused extends Error {
-  readonly why: Refusal;
-  constructor(why: Refusal, message: string) {
-    super(message);
-    this.why = why;
-  }
-}
-
 /**
  * The workspace folder on the host. All calls block: it lives in a worker thread, because 10,000 calls of
  * lstat that do not block cost the extension host ten times the time of these.
@@ -48,16 +39,15 @@ class Refused extends Error {
 export class HostTree {
   readonly #root: string;
   readonly #identity: string | undefined;
-  readonly #folders: HostFolders;
+  readonly #staging: HostStaging;
   readonly #trash: HostTrash;
   /** One for all: most files are small, and a new one for each is more work than its hash. */
   readonly #buffer = Buffer.allocUnsafe(pieceBytes);
 
   constructor(folders: HostFolders) {
-    this.#folders = folders;
     this.#root = folders.root;
     this.#identity = this.identity();
-    fs.mkdirSync(folders.staging, { recursive: true, mode: 0o700 });
+    this.#staging = new HostStaging(folders.staging);
     this.#trash = new HostTrash(folders.trash, folders.trashBytes);
   }
 
@@ -74,9 +64,7 @@ export class HostTree {
 
   /** Removes what an earlier run left behind half-way, but for staged large files, which resume. */
   clean(): void {
-    for (const name of fs.readdirSync(this.#folders.staging)) {
-      if (!name.startsWith('large-')) fs.rmSync(path.join(this.#folders.staging, name), { recursive: true });
-    }
+    this.#staging.clean();
   }
 
   /** All entries as records, piece by piece. @returns how many. @throws where the root cannot be listed */
@@ -117,19 +105,11 @@ export class HostTree {
   }
 
   staged(id: string): number {
-    return fs.statSync(this.#staging(id), { throwIfNoEntry: false })?.size ?? 0;
+    return this.#staging.size(id);
   }
 
   stage(id: string, offset: number, data: Uint8Array): void {
-    const file = fs.openSync(this.#staging(id), fs.constants.O_WRONLY | fs.constants.O_CREAT, 0o666);
-    try {
-      fs.ftruncateSync(file, offset);
-      // A hole stays one: nobody has the room for all the zeros of a disk image.
-      if (isZeros(data)) fs.ftruncateSync(file, offset + data.length);
-      else writeFully(file, data, offset);
-    } finally {
-      fs.closeSync(file);
-    }
+    this.#staging.write(id, offset, data);
   }
 
   apply(operation: Operation): Outcome {
@@ -151,16 +131,14 @@ export class HostTree {
         return { done: true, entry: folderEntry };
       case 'file': {
         this.#expect(operation.path, operation.expect);
-        return { done: true, entry: this.#place(this.#content(operation), operation) };
+        return { done: true, entry: this.#place(this.#staging.file(operation), operation) };
       }
       case 'link': {
         if (linkEscapes(operation.path, operation.target)) {
           throw new Refused('denied', 'The link leads out of the workspace.');
         }
         this.#expect(operation.path, operation.expect);
-        const staged = this.#staging(`link-${randomBytes(8).toString('hex')}`);
-        fs.symlinkSync(toBuffer(operation.target), staged);
-        return { done: true, entry: this.#place(staged, operation) };
+        return { done: true, entry: this.#place(this.#staging.link(operation.target), operation) };
       }
       case 'mode': {
         this.#expect(operation.path, operation.expect);
@@ -181,28 +159,6 @@ export class HostTree {
         return { done: true, entry: this.entry(operation.to) };
       }
     }
-  }
-
-  /** The staged file. */
-  #content(operation: Extract<Operation, { do: 'file' }>): string {
-    if ('data' in operation.content) {
-      const staged = this.#staging(`file-${randomBytes(8).toString('hex')}`);
-      const file = fs.openSync(staged, 'wx', operation.executable ? 0o777 : 0o666);
-      try {
-        writeFully(file, operation.content.data, 0);
-      } catch (error) {
-        fs.rmSync(staged);
-        throw error;
-      } finally {
-        fs.closeSync(file);
-      }
-      return staged;
-    }
-    const id = operation.content.staged;
-    const staged = this.#staging(id);
-    if (this.staged(id) !== operation.content.size) throw new Refused('stale', 'The file is not all there.');
-    if (operation.executable) fs.chmodSync(staged, executableMode(fs.statSync(staged).mode));
-    return staged;
   }
 
   /** Moves a staged file or link to its path; what stood there goes to the trash. */
@@ -293,10 +249,6 @@ export class HostTree {
 
   #at(at: BytePath): Place {
     return placeOf(this.#root, at);
-  }
-
-  #staging(id: string): string {
-    return path.join(this.#folders.staging, id);
   }
 }
 
