@@ -1,4 +1,5 @@
 import * as l10n from '@vscode/l10n';
+import { abortable } from '../base/abort.ts';
 import { SwitchyardError, toSwitchyardError } from '../base/errors.ts';
 import { Emitter } from '../base/event.ts';
 import type { Disposable } from '../base/disposable.ts';
@@ -11,7 +12,7 @@ import { OperationQueue } from './operationQueue.ts';
 /** How long to wait for another window that works on the same environment, in milliseconds. */
 const otherWindowMs = 60 * 60_000;
 
-/** How long the engine may take to say what became of an environment after an operation, in milliseconds. */
+/** How long the engine may take to say what there is, in milliseconds. */
 const lookMs = 30_000;
 
 export interface LifecycleParts {
@@ -45,6 +46,8 @@ export class Lifecycle implements Disposable {
   /** The operation of ours that is under way, as a state. */
   #underWay: EnvironmentState | undefined;
   #activity: string | undefined;
+  #looking: Promise<void> | undefined;
+  #lookNext: Promise<void> | undefined;
 
   constructor(parts: LifecycleParts) {
     this.#parts = parts;
@@ -64,14 +67,9 @@ export class Lifecycle implements Disposable {
     return this.#underWay;
   }
 
+  /** Asks the engine. @returns what it said, or what was known before where the signal fires first; never rejects */
   async refresh(signal: AbortSignal): Promise<EnvironmentStatus> {
-    try {
-      await this.#parts.look(signal);
-    } catch (error) {
-      if (!signal.aborted) {
-        this.found('unavailable', { problem: toSwitchyardError(error, this.#parts.cannotLook()) });
-      }
-    }
+    await abortable(this.#look(), signal).catch(() => undefined);
     return this.#status;
   }
 
@@ -137,7 +135,7 @@ export class Lifecycle implements Disposable {
           // What changed nothing needs no second look.
           if (this.#underWay !== undefined) {
             this.#underWay = undefined;
-            await this.refresh(AbortSignal.any([this.#end.signal, AbortSignal.timeout(lookMs)]));
+            await this.#look();
           }
         }
       }, signal);
@@ -163,6 +161,32 @@ export class Lifecycle implements Disposable {
     this.#end.abort(new DOMException('The environment is no longer in use.', 'AbortError'));
     this.#queue.dispose();
     this.#changed.dispose();
+  }
+
+  /**
+   * A look that begins now or later. One follows the other: of two at once the older one might answer last, with
+   * what is over by then. Whoever asks while one goes on shares the next, for that one may have seen too little.
+   */
+  #look(): Promise<void> {
+    if (!this.#looking) {
+      this.#looking = this.#lookOnce().finally(() => (this.#looking = undefined));
+      return this.#looking;
+    }
+    this.#lookNext ??= this.#looking.then(() => {
+      this.#lookNext = undefined;
+      return this.#look();
+    });
+    return this.#lookNext;
+  }
+
+  async #lookOnce(): Promise<void> {
+    const signal = AbortSignal.any([this.#end.signal, AbortSignal.timeout(lookMs)]);
+    try {
+      await this.#parts.look(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.found('unavailable', { problem: toSwitchyardError(error, this.#parts.cannotLook()) });
+    }
   }
 
   #set(status: EnvironmentStatus): void {

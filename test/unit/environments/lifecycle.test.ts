@@ -15,12 +15,15 @@ describe('Lifecycle', () => {
   let looks: number;
   let lifecycle: Lifecycle;
   let told: EnvironmentState[];
+  /** How long each look takes to tell what it saw when it began. */
+  let held: PromiseWithResolvers<undefined>[];
 
   beforeEach(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'switchyard-lifecycle-'));
     engine = 'stopped';
     looks = 0;
     told = [];
+    held = [];
     lifecycle = make();
     lifecycle.onDidChangeStatus(({ state }) => told.push(state));
   });
@@ -33,11 +36,12 @@ describe('Lifecycle', () => {
     const made: Lifecycle = new Lifecycle({
       kind: 'vm',
       lockFile: path.join(folder, 'lock'),
-      look: () => {
+      look: async () => {
         looks += 1;
-        if (engine instanceof Error) return Promise.reject(engine);
-        made.found(engine);
-        return Promise.resolve();
+        const seen = engine;
+        await held.shift()?.promise;
+        if (seen instanceof Error) throw seen;
+        made.found(seen);
       },
       cannotLook: () => 'It cannot be asked.',
       elsewhere: () => 'Somebody else works on it.',
@@ -85,6 +89,31 @@ describe('Lifecycle', () => {
     engine = new Error('nobody listens');
     const { state, problem } = await lifecycle.refresh(options.signal);
     expect({ state, what: problem?.what }).toEqual({ state: 'unavailable', what: 'It cannot be asked.' });
+  });
+
+  it('is what the engine said last, also where it was slow to say something before', async () => {
+    const slow = Promise.withResolvers<undefined>();
+    held = [slow];
+    const first = lifecycle.refresh(options.signal);
+    engine = 'absent';
+    const later = [lifecycle.refresh(options.signal), lifecycle.refresh(options.signal)];
+    slow.resolve(undefined);
+    await first;
+    for (const one of later) expect((await one).state).toBe('absent');
+    expect(told).toEqual(['stopped', 'absent']);
+    // Two asked while the first went on, and one look was enough for both.
+    expect(looks).toBe(2);
+  });
+
+  it('waits for a slow engine no longer than whoever asks', async () => {
+    const slow = Promise.withResolvers<undefined>();
+    held = [slow];
+    const impatient = new AbortController();
+    const asked = lifecycle.refresh(impatient.signal);
+    impatient.abort();
+    expect((await asked).state).toBe('unknown');
+    slow.resolve(undefined);
+    await expect.poll(() => lifecycle.status.state).toBe('stopped');
   });
 
   it('tells nobody twice what is the same', async () => {
